@@ -1,0 +1,193 @@
+"""A search space: a program with choice points, and what follows from it."""
+
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, is_dataclass
+from typing import Any, ClassVar, Self, final
+
+from searchitect.core.architecture import Architecture, canonical_json, hash_text
+from searchitect.core.choosing import (
+    Chooser,
+    Domain,
+    OpenChooser,
+    OrderedChooser,
+    PolicyChooser,
+    RandomChooser,
+    ReplayChooser,
+    count_decisions,
+)
+from searchitect.core.errors import SpaceError
+from searchitect.core.task import TaskInfo
+
+ENUMERATION_LIMIT = 1_000_000
+"""Counting by enumeration gives up above this many architectures."""
+
+
+class Space(ABC):
+    """What can be built. Write ``describe``; sampling, mutation, enumeration, the open spec and more follow.
+
+    A space is configured by its constructor, with JSON values only (write it as a frozen dataclass); ``config`` gives them back.
+    A space of your own may define ``build(spec, task_info) -> torch.nn.Module`` beside ``describe``.
+
+        class ToySpace(Space):
+            name = "toy"
+
+            def describe(self, choose):
+                return {"op": choose("op", ["conv3x3", "skip"]), "width": choose("width", [16, 32, 64])}
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str] = ""
+    """One line for ``searchitect list spaces``."""
+    paper: ClassVar[str] = ""
+    """Authors, year and arXiv number, where the space is published."""
+    tasks: ClassVar[tuple[str, ...]] = ()
+    """The kinds of task it builds networks for (`TaskInfo.kind`); empty: not restricted."""
+
+    @abstractmethod
+    def describe(self, choose: Chooser) -> Any:
+        """The spec, as plain JSON data, of the architecture that ``choose`` decides for. Deterministic given its answers."""
+
+    @classmethod
+    def for_task(cls, task: TaskInfo) -> Self:
+        """The space fitted to a task's input and output shape. Default: without arguments."""
+        return cls()
+
+    def canonical(self, spec: Any) -> Any:
+        """A form in which specs that train identically are equal. Must never merge others. Default: the spec itself."""
+        return spec
+
+    @final
+    def config(self) -> dict[str, Any]:
+        """The constructor's arguments, for the record of a run."""
+        return asdict(self) if is_dataclass(self) and not isinstance(self, type) else {}
+
+    @final
+    def sample(self, rng: random.Random) -> Architecture:
+        """Every decision drawn uniformly over its own options."""
+        return self._read(RandomChooser(rng))
+
+    @final
+    def mutate(self, parent: Architecture, rng: random.Random) -> Architecture:
+        """One edit (`edit`, where the space defines it), or one decision changed and the others kept where still valid."""
+        edit = getattr(self, "edit", None)
+        if edit is not None:
+            return Architecture(edit(parent.spec, RandomChooser(rng)))
+        paths = list(self._decisions(parent))
+        rng.shuffle(paths)
+        for path in paths:
+            child = self._read(ReplayChooser(parent.decisions, rng, change=path))
+            if child.decisions.get(path) != parent.decisions[path]:
+                return child
+        raise SpaceError(f"the space {self.name!r} has a single architecture: there is nothing to mutate")
+
+    @final
+    def crossover(self, a: Architecture, b: Architecture, rng: random.Random) -> Architecture:
+        """Each decision from ``a`` or from ``b``, by a fair coin; one that fits neither is drawn anew."""
+        first, second = self._decisions(a), self._decisions(b)
+        mixed = {
+            path: (first if path in first and (path not in second or rng.random() < 0.5) else second)[path]
+            for path in {**first, **second}
+        }
+        return self._read(ReplayChooser(mixed, rng))
+
+    @final
+    def neighbours(self, architecture: Architecture) -> Iterator[Architecture]:
+        """Every architecture that differs in one decision, in order; dependent choices that appear take their first value."""
+        reader = ReplayChooser(self._decisions(architecture), None)
+        self.describe(reader)
+        for path, domain in reader.domains.items():
+            for value in domain.values():
+                if value == architecture.decisions[path]:
+                    continue
+                changed = {**architecture.decisions, path: value}
+                yield self._read(
+                    PolicyChooser(
+                        lambda at, d, _, changed=changed: (
+                            changed[at] if at in changed and d.allows(changed[at]) else d.values()[0]
+                        )
+                    )
+                )
+
+    @final
+    def decide(self, decisions: Mapping[str, Any]) -> Architecture:
+        """The architecture of recorded decisions. Raises `SpaceError` where one is missing or not allowed."""
+        return self._read(ReplayChooser(decisions, None))
+
+    @final
+    def domains(self, architecture: Architecture) -> dict[str, Domain]:
+        """What could have been chosen at each decision of ``architecture``, by path."""
+        reader = ReplayChooser(self._decisions(architecture), None)
+        self.describe(reader)
+        return reader.domains
+
+    @final
+    def enumerate(self) -> Iterator[Architecture]:
+        """Every architecture, lazily, in the order in which the options are written."""
+        places: list[int] | None = []
+        while places is not None:
+            reader = OrderedChooser(places)
+            yield self._read(reader)
+            places = reader.next_places()
+
+    @final
+    def open_spec(self) -> Any:
+        """The spec with every choice left in place as a node. Raises `SpaceError` where the program computes with a choice."""
+        return self.describe(OpenChooser())
+
+    @final
+    def size(self) -> float | None:
+        """How many ways there are to decide: exact, ``inf`` with a continuous choice, ``None`` where counting takes too long."""
+        reader = OpenChooser()
+        try:
+            self.describe(reader)
+        except SpaceError:
+            count = 0
+            try:
+                for count, _ in enumerate(self.enumerate(), start=1):
+                    if count > ENUMERATION_LIMIT:
+                        return None
+            except SpaceError:
+                return float("inf")
+            return count
+        return count_decisions(reader.nodes)
+
+    @final
+    def key(self, architecture: Architecture) -> str:
+        """16 hexadecimal digits, equal for architectures that the space knows to train identically."""
+        return hash_text(canonical_json(self.canonical(architecture.spec)))
+
+    @final
+    def abilities(self) -> frozenset[str]:
+        """What the space offers: of sample, mutate, crossover, enumerate, open, edit, build."""
+        offered = {"sample", "mutate"}
+        if hasattr(self, "edit"):
+            offered.add("edit")
+        else:
+            offered.add("crossover")
+        if hasattr(self, "build"):
+            offered.add("build")
+        reader = OrderedChooser([])
+        try:
+            self.describe(reader)
+            offered.add("enumerate")
+        except SpaceError:
+            pass
+        try:
+            self.open_spec()
+            offered.add("open")
+        except SpaceError:
+            pass
+        return frozenset(offered)
+
+    def _read(self, reader: Chooser) -> Architecture:
+        return Architecture(self.describe(reader), reader.decisions)
+
+    def _decisions(self, architecture: Architecture) -> Mapping[str, Any]:
+        if not architecture.decisions:
+            raise SpaceError(
+                f"the architecture {architecture.key} carries no decisions of the space {self.name!r}: "
+                "make it with space.sample, space.decide or space.enumerate"
+            )
+        return architecture.decisions

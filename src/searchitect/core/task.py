@@ -1,0 +1,52 @@
+"""What a space and a strategy may know of a task: shapes and names, no data."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, TypeAlias
+
+TaskKind: TypeAlias = Literal["image-classification", "image-regression", "table-classification", "table-regression"]
+
+
+@dataclass(frozen=True)
+class TaskInfo:
+    """The shape of a task.
+
+    Attributes:
+        name: of the data, for folders and reports.
+        kind: what goes in and what comes out.
+        input_shape: of one example as the network receives it: (channels, height, width) of an image, (columns,) of a table.
+        outputs: how many numbers the network gives: classes, or 1 for regression.
+        train_rows: examples in the training part.
+        classes: the names of the classes, in the order of the outputs; empty for regression.
+        columns: names of a table's encoded columns: first the numeric ones, then the categorical ones.
+        cardinalities: how many codes each categorical column has, the code 0 (missing or unseen) included. The network receives
+            the numeric columns first and the codes, as floats, after them.
+    """
+
+    name: str
+    kind: TaskKind
+    input_shape: tuple[int, ...]
+    outputs: int
+    train_rows: int
+    classes: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    cardinalities: tuple[int, ...] = ()
+
+    @property
+    def is_classification(self) -> bool:
+        return self.kind.endswith("-classification")
+
+    @property
+    def is_image(self) -> bool:
+        return self.kind.startswith("image-")
+
+    @property
+    def numeric(self) -> int:
+        """How many of a table's columns are numbers."""
+        return self.input_shape[0] - len(self.cardinalities) if not self.is_image else 0
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "TaskInfo":
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
