@@ -1,1 +1,62 @@
-"""Neural architecture search that ends with a trained, exported network and honest evidence."""
+"""Neural architecture search that ends with a trained, exported network and honest evidence.
+
+    from searchitect import search
+    result = search("digits", budget="2m", where="params<=100k")
+    result.best.model, result.front, result.report(), result.export("onnx")
+
+Names are loaded when they are used: importing searchitect does not import torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from searchitect.api import Result, load_result, search
+    from searchitect.core import (
+        Architecture,
+        Budget,
+        Constraint,
+        Estimator,
+        Fidelity,
+        Job,
+        Measurement,
+        Objective,
+        Proposal,
+        SearchitectError,
+        Space,
+        Strategy,
+        Trial,
+        TrialState,
+    )
+
+__all__ = [
+    "Architecture",
+    "Budget",
+    "Constraint",
+    "Estimator",
+    "Fidelity",
+    "Job",
+    "Measurement",
+    "Objective",
+    "Proposal",
+    "Result",
+    "SearchitectError",
+    "Space",
+    "Strategy",
+    "Trial",
+    "TrialState",
+    "load_result",
+    "search",
+]
+
+_API = frozenset({"Result", "load_result", "search"})
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        return getattr(import_module("searchitect.api" if name in _API else "searchitect.core"), name)
+    raise AttributeError(f"module 'searchitect' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from searchitect.core.errors import SpaceError
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 
 def canonical_json(value: Any) -> str:

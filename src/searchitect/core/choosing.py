@@ -18,6 +18,7 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 from searchitect.core.errors import SpaceError
@@ -170,7 +171,7 @@ class Chooser(ABC):
         _check_range(name, low, high, False)
         path = self._prefix + name
         length = self._take(path, NumberDomain(int(low), int(high)))
-        return [self._inside(f"{path}/{index}/", lambda index=index: body(index)) for index in range(length)]
+        return [self._inside(f"{path}/{index}/", partial(body, index)) for index in range(length)]
 
     def _take(self, path: str, domain: Domain) -> Any:
         if path in self.decisions:
@@ -310,7 +311,7 @@ class OpenNode:
     path: str
 
     __bool__ = __len__ = __iter__ = __getitem__ = __contains__ = __index__ = __int__ = __float__ = _refuse
-    __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = __hash__ = __format__ = __str__ = _refuse  # type: ignore[assignment]
+    __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = __hash__ = __format__ = __str__ = _refuse
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __neg__ = __mod__ = __rmod__ = _refuse
     __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = __pow__ = __rpow__ = _refuse
 
@@ -360,7 +361,7 @@ class OpenChooser(Chooser):
         super().__init__()
         self.nodes: list[OpenNode] = []
 
-    def _decide(self, path: str, domain: Domain) -> Any:  # pragma: no cover - the four verbs below never decide
+    def _decide(self, path: str, domain: Domain) -> Any:  # noqa: ARG002 - the four verbs below never decide
         raise AssertionError("an open chooser does not decide")
 
     def __call__(self, name: str, options: Options) -> Any:
@@ -384,7 +385,7 @@ class OpenChooser(Chooser):
     def repeat(self, name: str, low: int, high: int, body: Callable[[int], Any]) -> Any:
         _check_range(name, low, high, False)
         path = self._open(name, NumberDomain(int(low), int(high)))
-        pairs = [self._collect(f"{path}/{i}/", lambda i=i: body(i)) for i in range(high)]
+        pairs = [self._collect(f"{path}/{i}/", partial(body, i)) for i in range(high)]
         return self._keep(Repeat(path, low, high, [p[0] for p in pairs], [p[1] for p in pairs]))
 
     def _open(self, name: str, domain: Domain) -> str:
@@ -445,7 +446,7 @@ def _count_one(node: OpenNode) -> float:
                 return high - low + 1
             return 1 if low == high else INFINITE
         case Repeat(low=low, high=high):
-            lengths: list[float] = [1]
+            lengths: list[float] = [1.0]
             for inner in node.inner:
                 lengths.append(lengths[-1] * count_decisions(inner))
             return sum(lengths[low : high + 1])

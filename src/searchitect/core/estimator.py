@@ -25,8 +25,10 @@ class Job:
         seed: of initialisation, shuffling and augmentation.
         start: a weights file to go on from, written for the same architecture at a lower fidelity; ``None``: from scratch.
         save: where to write the weights; ``None``: nowhere.
-        time_limit: seconds after which the evaluation stops by itself; ``None``: no limit.
+        time_limit: seconds after which the evaluation gives up; ``None``: no limit.
+        deadline: ``time.time()`` at which the evaluation ends with what it has reached, because the budget does; ``None``: no deadline.
         threads: CPU threads to use.
+        refit: train on the training and validation parts together, after every choice is made. There is nothing to measure then.
     """
 
     space: Space
@@ -38,7 +40,9 @@ class Job:
     start: Path | None = None
     save: Path | None = None
     time_limit: float | None = None
+    deadline: float | None = None
     threads: int = 1
+    refit: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,10 +65,10 @@ class Measurement:
 class Estimator(ABC):
     """Judges one architecture at a time. Must be picklable: workers receive a copy."""
 
-    summary: ClassVar[str] = ""
-    """One line for ``searchitect list estimators``."""
     resumes: ClassVar[bool] = False
     """Whether it saves weights to ``job.save`` and goes on from ``job.start``."""
+    builds: ClassVar[bool] = False
+    """Whether it builds and trains networks: then some are tried, and timed, before the search begins."""
 
     @abstractmethod
     def evaluate(self, job: Job) -> Measurement:

@@ -1,5 +1,6 @@
 """What is to become large or small, and hard limits."""
 
+import math
 import operator
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,7 +36,9 @@ _SCALES: Final = {
     "latency": {"": 1.0, "us": 1e-3, "ms": 1.0, "s": 1e3},
 }
 _COMPARE: Final = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt}
-_PATTERN: Final = re.compile(r"^\s*([a-z_][a-z0-9_]*)\s*(<=|>=|<|>)\s*([0-9.]+(?:e[+-]?[0-9]+)?)\s*([a-z%]*)\s*$", re.IGNORECASE)
+_PATTERN: Final = re.compile(
+    r"^\s*([a-z_][a-z0-9_]*)\s*(<=|>=|<|>)\s*([0-9.]+(?:e[+-]?[0-9]+)?)\s*([a-z%]*)\s*$", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Objective:
     def value(self, metrics: Mapping[str, float]) -> float:
         """Oriented so that higher is better; minus infinity where the metric is missing or NaN."""
         raw = metrics.get(self.metric)
-        if raw is None or raw != raw:
+        if raw is None or math.isnan(raw):
             return float("-inf")
         return raw if self.direction == "max" else -raw
 
@@ -99,7 +102,9 @@ def parse_constraint(text: str, metrics: Iterable[str] | None = None) -> Constra
     """
     match = _PATTERN.match(text)
     if match is None:
-        raise ConstraintError(f"where={text!r} is not a limit: write metric, <= or >=, number and unit, such as 'params<=100k' or 'latency<=2ms'")
+        raise ConstraintError(
+            f"where={text!r} is not a limit: write metric, <= or >=, number and unit, such as 'params<=100k' or 'latency<=2ms'"
+        )
     metric, relation, number, unit = match.groups()
     metric = metric.lower()
     known = [*COSTS, *(METRICS if metrics is None else metrics)]

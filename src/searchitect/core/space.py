@@ -61,7 +61,7 @@ class Space(ABC):
     @final
     def config(self) -> dict[str, Any]:
         """The constructor's arguments, for the record of a run."""
-        return asdict(self) if is_dataclass(self) and not isinstance(self, type) else {}
+        return asdict(self) if is_dataclass(self) else {}
 
     @final
     def sample(self, rng: random.Random) -> Architecture:

@@ -37,6 +37,8 @@ class Strategy(ABC):
     needs: ClassVar[frozenset[str]] = frozenset({"sample"})
     summary: ClassVar[str] = ""
     """One line for ``searchitect list strategies``."""
+    chooses_fidelity: ClassVar[bool] = False
+    """Whether its proposals name a fidelity; otherwise the search gives all of them the same."""
 
     def __init__(self, space: Space, objectives: Sequence[Objective], *, seed: int = 0) -> None:
         missing = self.needs - space.abilities()
@@ -59,7 +61,7 @@ class Strategy(ABC):
     def learn(self, trial: Trial) -> None:
         """Take in a finished trial."""
 
-    def adopt(self, trial: Trial) -> None:
+    def adopt(self, trial: Trial) -> None:  # noqa: B027 - most strategies need not
         """Take in that ``trial``, proposed before an interruption, still runs. For strategies that keep count of what is open."""
 
     @final

@@ -49,4 +49,5 @@ class TaskInfo:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "TaskInfo":
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+        return cls(**values)

@@ -115,7 +115,9 @@ class Trial:
     @property
     def is_trained(self) -> bool:
         """Whether work was spent on it: it counts against a budget of trials."""
-        return self.twin is None and self.state in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAILED)
+        if self.twin is not None or not self.state.is_finished:
+            return False
+        return self.state != TrialState.INFEASIBLE or self.seconds > 0  # over a limit that only training could tell
 
     def to_json(self) -> Mapping[str, Any]:
         return {

@@ -1,0 +1,486 @@
+"""The Python interface: ``search`` and what it returns."""
+
+import csv
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from searchitect.core import (
+    Budget,
+    Estimator,
+    Fidelity,
+    Objective,
+    RunError,
+    SearchitectError,
+    SettingError,
+    Space,
+    Strategy,
+    Trial,
+    canonical_json,
+    hash_text,
+    parse_budget,
+    parse_constraint,
+    parse_objectives,
+)
+from searchitect.search.folder import read_json, write_json, write_text
+from searchitect.search.loop import Status
+from searchitect.search.plan import Plan
+from searchitect.search.run import Found, Setup, run_search
+
+SpaceLike = str | Space | None
+StrategyLike = str | Strategy | type[Strategy] | Callable[..., Strategy]
+EstimatorLike = str | Estimator
+
+
+@dataclass(frozen=True)
+class Best:
+    """The network that a run ends with.
+
+    Attributes:
+        trial: of the final step, or of the search where there was no final step.
+        model: the trained ``torch.nn.Module`` with preprocessing and postprocessing inside: raw encoded rows or images in, class
+            probabilities or values out. ``None`` where the run has no network (interrupted, or judged by an estimator without data).
+        network: the network alone.
+        metrics: on test data under ``test_...``, on validation data and costs without prefix.
+    """
+
+    trial: Trial
+    model: Any
+    network: Any
+    metrics: dict[str, float]
+
+    @property
+    def spec(self) -> Any:
+        """What was built, as plain JSON data."""
+        return self.trial.architecture.spec
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a search found. Everything is also in ``folder``.
+
+    Attributes:
+        folder: of the run.
+        trials: all trials, by id.
+        summary: the content of result.json.
+        settings: the content of run.json.
+        is_interrupted: the search was stopped by Ctrl-C; the same call goes on.
+    """
+
+    folder: Path
+    trials: list[Trial]
+    summary: dict[str, Any]
+    settings: dict[str, Any]
+    is_interrupted: bool = False
+    _space: Space | None = field(default=None, repr=False)
+
+    @cached_property
+    def best(self) -> Best | None:
+        """The winner; ``None`` where no trial is complete and within the limits."""
+        by_id = {t.id: t for t in self.trials}
+        winner = self.summary.get("winner")
+        if winner is None:
+            found = by_id.get(self.summary.get("best_trial") if self.summary.get("best_trial") is not None else -1)
+            return None if found is None else Best(found, None, None, dict(found.metrics))
+        from searchitect.export import load_deployment
+
+        trial = by_id[winner["trial"]]
+        deployment = load_deployment(self.folder, self._space)
+        metrics = {**trial.metrics, **{f"test_{name}": value for name, value in winner["test"].items()}}
+        return Best(trial, deployment.module(), deployment.network, metrics)
+
+    @property
+    def front(self) -> list[Trial]:
+        """Trials of the search that no other one beats in every objective; with one objective, the best one."""
+        by_id = {t.id: t for t in self.trials}
+        ids = self.summary.get("front") or [self.summary.get("best_trial")]
+        return [by_id[i] for i in ids if i in by_id]
+
+    def report(self, path: str | Path | None = None) -> Path:
+        """Write the report, one self-contained HTML file. Default: report.html in the run folder."""
+        from searchitect.reports import ReportData, write_report
+
+        data = ReportData(self.settings, self.trials, self.summary)
+        return write_report(data, Path(path) if path is not None else self.folder / "report.html")
+
+    def export(self, format: str = "onnx", folder: str | Path | None = None) -> Path:
+        """Write the winner as ``onnx``, ``torch`` or ``python`` into ``folder`` (default: the run folder), with its preprocessing."""
+        from searchitect.export import export_model, load_deployment
+
+        if self.summary.get("winner") is None:
+            raise RunError(
+                f"the run {str(self.folder)!r} has no trained winner to export: run the same search again to finish it"
+            )
+        target = Path(folder) if folder is not None else self.folder
+        target.mkdir(parents=True, exist_ok=True)
+        return export_model(load_deployment(self.folder, self._space), target, format)
+
+    def predict(self, data: Any) -> Any:
+        """The winner's answers to raw rows or images: anything ``search`` takes as data, without labels."""
+        from searchitect.export import load_deployment, predict
+
+        return predict(load_deployment(self.folder, self._space), data)
+
+
+def search(
+    data: Any = None,
+    *,
+    budget: str | Budget = "10m",
+    target: str | None = None,
+    task: str | None = None,
+    where: str | Sequence[str] = (),
+    maximize: str | Sequence[str] = (),
+    minimize: str | Sequence[str] = (),
+    space: SpaceLike = None,
+    strategy: StrategyLike = "auto",
+    strategy_options: Mapping[str, Any] | None = None,
+    estimator: EstimatorLike = "from-scratch",
+    training: Mapping[str, Any] | None = None,
+    fidelity: str | None = None,
+    workers: int = 1,
+    seed: int = 0,
+    out: str | Path | None = None,
+    name: str | None = None,
+    time_limit: float | None = None,
+    baseline: str = "interleaved",
+    on_status: Callable[[Status], None] | None = None,
+    command: str | None = None,
+) -> Result:
+    """Find the best network for ``data`` within a budget and limits, trained and exported, with the evidence.
+
+    The same call again goes on where it stopped.
+
+    Args:
+        data: a name ("digits"), a path (folder of class folders, .npz, .csv, .parquet), arrays (X, y), a pandas frame, or a torch
+            ``Dataset``. ``None`` for an estimator that needs none.
+        budget: "90s", "10m", "2h", "50trials", "200epochs", or several with commas; whichever ends first.
+        target: the column of a table to predict.
+        task: "classification" or "regression"; default: told from the target.
+        where: hard limits, such as "params<=100k" or "latency<=2ms". Costs are checked before training.
+        maximize, minimize: objectives; the first one leads. Default: accuracy, or R2.
+        space: a name or a `Space`; default: one that fits the data.
+        strategy: a name, a `Strategy`, or what makes one from (space, objectives, seed=...).
+        strategy_options: of a named strategy.
+        estimator: a name or an `Estimator`.
+        training: changes to the training recipe, such as {"learning_rate": 0.01}.
+        fidelity: "epochs=2,data=0.5,resolution=0.5": how thoroughly the first look at each architecture is; default: set by the budget.
+        workers: evaluations at a time; above 1 each has a process of its own.
+        seed: of everything random.
+        out: the run folder; default runs/NAME.
+        name: of the run; default: told from the data.
+        time_limit: seconds of one trial; default: a quarter of the search's time.
+        baseline: "interleaved" random trials, "full" for an equal-budget random search besides, or "none".
+        on_status: called a few times a second with the state of the run.
+        command: what repeats the run, for the report.
+
+    Raises:
+        SearchitectError: whatever is wrong with the arguments or the data, in one sentence, before the first training.
+    """
+    parsed = parse_budget(budget)
+    _check(workers=workers, seed=seed, time_limit=time_limit, baseline=baseline)
+    loaded, final_estimator = None, None
+    judge = _estimator(estimator, training)
+    if data is not None:
+        from searchitect.tasks import load_task
+
+        loaded = load_task(data, target=target, task=task, seed=seed)
+    elif judge.builds:
+        raise SettingError(
+            "data is missing: give a name, a path, arrays, a frame or a Dataset, or an estimator that needs no data"
+        )
+    info = loaded.info if loaded is not None else None
+    chosen_space = _space(space, info)
+    if loaded is not None and _can_build(chosen_space):
+        final_estimator = judge if judge.builds else _estimator("from-scratch", training)
+    objectives = _objectives(maximize, minimize, info)
+    custom = None if judge.builds else [*(o.metric for o in objectives), *_known_metrics()]
+    constraints = [parse_constraint(text, custom) for text in ([where] if isinstance(where, str) else where)]
+    template, sets_epochs = _fidelity(fidelity)
+    title = name or (info.name if info is not None else chosen_space.name)
+    folder = Path(out) if out is not None else Path("runs") / title
+    strategy_name = strategy if isinstance(strategy, str) else getattr(strategy, "__name__", type(strategy).__name__)
+    identity = {
+        "data": loaded.fingerprint if loaded is not None else None,
+        "space": canonical_json([chosen_space.name, chosen_space.config()]),
+        "strategy": canonical_json([strategy_name, dict(strategy_options or {})]),
+        "estimator": canonical_json([type(judge).__name__, getattr(judge, "settings", {})]),
+        "where": [str(c) for c in constraints],
+        "objectives": [str(o) for o in objectives],
+        "fidelity": fidelity,
+        "fidelity_epochs": sets_epochs,
+        "seed": seed,
+    }
+    setup = Setup(
+        name=title,
+        folder=folder,
+        space=chosen_space,
+        make_strategy=_strategy_maker(strategy, dict(strategy_options or {}), template),
+        strategy_name=strategy_name,
+        estimator=judge,
+        final_estimator=final_estimator,
+        task=loaded,
+        objectives=objectives,
+        constraints=constraints,
+        budget=parsed,
+        workers=workers,
+        seed=seed,
+        fidelity=template,
+        identity=identity,
+        command=command or _call(data, str(parsed), identity),
+        time_limit=time_limit,
+        baseline=baseline != "none",
+    )
+    if setup.strategy_name in _strategy_names():  # refused now, before any work
+        setup.make_strategy(chosen_space, objectives, seed, Plan(1.0, 9.0, 3, 1.0, 10, None, 1.0, 2, False, None, None))
+    found = run_search(setup, on_status or (lambda _: None))
+    result = Result(
+        folder, [found.trials[i] for i in sorted(found.trials)], found.result, found.run, found.is_interrupted, chosen_space
+    )
+    if baseline == "full" and not found.is_interrupted:
+        _compare_in_full(result, setup, on_status)
+    _write_tables(result)
+    if found.choice is not None:
+        _save_winner(found, setup, folder)
+    result.report()
+    return result
+
+
+def load_result(folder: str | Path, space: Space | None = None) -> Result:
+    """The result of an earlier run. Nothing in the folder is executed.
+
+    Args:
+        folder: of the run.
+        space: of the run, where it is not one of searchitect's own.
+    """
+    from searchitect.search.store import open_store
+
+    folder = Path(folder)
+    settings = read_json(folder / "run.json")
+    if not (folder / "search.db").exists():
+        raise RunError(f"{str(folder / 'search.db')!r} does not exist: is {str(folder)!r} the folder of a run?")
+    store = open_store(folder)
+    try:
+        trials = store.trials()
+    finally:
+        store.close()
+    summary = read_json(folder / "result.json") if (folder / "result.json").exists() else {}
+    return Result(folder, trials, summary, settings, bool(summary.get("is_interrupted")), space)
+
+
+def _check(*, workers: int, seed: int, time_limit: float | None, baseline: str) -> None:
+    if not isinstance(workers, int) or not 1 <= workers <= 4096:
+        raise SettingError(f"workers must lie in [1, 4096], got {workers!r}")
+    if not isinstance(seed, int) or not 0 <= seed < 2**31:
+        raise SettingError(f"seed must be a whole number in [0, 2^31), got {seed!r}")
+    if time_limit is not None and not time_limit > 0:
+        raise SettingError(f"time_limit must be above 0 seconds, got {time_limit!r}")
+    if baseline not in ("interleaved", "full", "none"):
+        raise SettingError(f"baseline must be 'interleaved', 'full' or 'none', got {baseline!r}")
+
+
+def _known_metrics() -> list[str]:
+    from searchitect.core import METRICS
+
+    return list(METRICS)
+
+
+def _strategy_names() -> list[str]:
+    from searchitect.strategies import strategy_names
+
+    return strategy_names()
+
+
+def _estimator(estimator: EstimatorLike, training: Mapping[str, Any] | None) -> Estimator:
+    if not isinstance(estimator, str):
+        if not isinstance(estimator, Estimator):
+            raise SettingError(f"estimator must be a name or an Estimator, got {estimator!r}")
+        return estimator
+    from searchitect.estimators import make_estimator
+
+    return make_estimator(estimator, training or {})
+
+
+def _space(space: SpaceLike, info: Any) -> Space:
+    from searchitect.spaces import default_space, make_space
+
+    if isinstance(space, Space):
+        return space
+    if isinstance(space, str):
+        return make_space(space, info)
+    if space is not None:
+        raise SettingError(f"space must be a name or an instance of a Space, got {space!r}; a class is called first: MySpace()")
+    if info is None:
+        raise SettingError("space is missing: without data there is no default")
+    return default_space(info)
+
+
+def _can_build(space: Space) -> bool:
+    from importlib.util import find_spec
+
+    return hasattr(space, "build") or find_spec(f"searchitect.networks.{space.name.replace('-', '_')}") is not None
+
+
+def _objectives(maximize: str | Sequence[str], minimize: str | Sequence[str], info: Any) -> tuple[Objective, ...]:
+    larger = [maximize] if isinstance(maximize, str) else list(maximize)
+    smaller = [minimize] if isinstance(minimize, str) else list(minimize)
+    costs_only = all(name in ("params", "macs", "memory", "latency") for name in smaller)
+    if not larger and costs_only:  # a cost alone would be met by the smallest network: quality leads
+        if info is None:
+            raise SettingError("maximize or minimize is missing: name a metric that the estimator gives")
+        larger = ["accuracy" if info.is_classification else "r2"]
+    return parse_objectives(larger, smaller)
+
+
+def _fidelity(text: str | None) -> tuple[Fidelity | None, bool]:
+    if text is None:
+        return None, False
+    found: dict[str, float] = {}
+    for part in text.split(","):
+        key, _, value = part.partition("=")
+        try:
+            found[key.strip()] = float(value)
+        except ValueError:
+            found = {"": 0.0}
+        if key.strip() not in ("epochs", "data", "resolution"):
+            raise SettingError(f"fidelity={text!r} is not understood: write 'epochs=2,data=0.5,resolution=0.5' or a part of it")
+    return Fidelity(found.get("epochs", 1.0), found.get("data", 1.0), found.get("resolution", 1.0)), "epochs" in found
+
+
+def _strategy_maker(strategy: StrategyLike, options: dict[str, Any], template: Fidelity | None) -> Callable[..., Strategy]:
+    if isinstance(strategy, Strategy):
+        return lambda *_: strategy
+    if not isinstance(strategy, str):
+        return lambda space, objectives, seed, _: strategy(space, objectives, seed=seed, **options)
+    from searchitect.strategies import find_strategy, make_strategy, strategy_options
+
+    find_strategy(strategy)
+
+    def make(space: Space, objectives: Sequence[Objective], seed: int, plan: Plan) -> Strategy:
+        suggested = {
+            "base_epochs": plan.base_epochs,
+            "max_epochs": plan.max_epochs,
+            "eta": plan.eta,
+            "expected_trials": plan.expected_trials,
+            "data": template.data if template else 1.0,
+            "resolution": template.resolution if template else 1.0,
+        }
+        known = strategy_options(strategy)
+        if strategy == "regularized-evolution":  # the paper's 100 of 20,000 trials leaves nothing to evolve in a small budget
+            size = min(max(plan.expected_trials // 4, 8), 100)
+            suggested |= {"population_size": size, "sample_size": max(2, size // 4)}
+        return make_strategy(
+            strategy, space, objectives, seed, **{**{k: v for k, v in suggested.items() if k in known}, **options}
+        )
+
+    return make
+
+
+def _compare_in_full(result: Result, setup: Setup, on_status: Callable[[Status], None] | None) -> None:
+    """Run random search, with the same halving, budget and final step, beside the search."""
+    from dataclasses import replace
+
+    other = replace(
+        setup,
+        folder=setup.folder / "baseline",
+        make_strategy=_strategy_maker("asha", {"inner": "random"}, setup.fidelity),
+        strategy_name="asha over random",
+        identity={**setup.identity, "strategy": "asha over random"},
+        baseline=False,
+    )
+    found = run_search(other, on_status or (lambda _: None))
+    metric = setup.objectives[0].metric
+    ours, theirs = result.summary.get("winner"), found.result.get("winner")
+    full: dict[str, Any] = {"sentence": "The equal-budget random search, or this search, ended without a winner."}
+    if ours and theirs:
+        full = {
+            "search": {k: ours[k] for k in ("validation", "test")},
+            "random": {k: theirs[k] for k in ("validation", "test")},
+        }
+        shown = [
+            f"{w['validation'].get(metric, float('nan')):.4f} on validation, {w['test'].get(metric, float('nan')):.4f} on test data"
+            for w in (ours, theirs)
+        ]
+        difference = setup.objectives[0].value(ours["test"]) - setup.objectives[0].value(theirs["test"])
+        verdict = "better" if difference > 0 else "no better"
+        full["sentence"] = (
+            f"An equal-budget random search (same halving, same final step) reached {metric} {shown[1]}; this search {shown[0]}: "
+            f"{verdict} on this one seed, which is no proof either way."
+        )
+    baseline = result.summary["baseline"] or {"metric": metric, "sentence": "", "curve": [], "search_curve": []}
+    result.summary["baseline"] = {**baseline, "full": full}
+    write_json(result.folder / "result.json", result.summary)
+
+
+def _save_winner(found: Found, setup: Setup, folder: Path) -> None:
+    from searchitect.export import Deployment, export_model, save_deployment
+
+    assert found.choice is not None
+    task = setup.task
+    deployment = Deployment(
+        space=setup.space,
+        spec=found.choice.winner.architecture.spec,
+        info=task.info,
+        network=found.network,
+        preprocess=task.preprocess.cpu(),
+        postprocess=task.postprocess.cpu(),
+        encoder=task.encoder,
+    )
+    save_deployment(deployment, folder)
+    for format in ("onnx", "python"):
+        try:
+            export_model(deployment, folder, format)
+        except (
+            SearchitectError
+        ) as error:  # the optional package is missing, or the user's network cannot be exported: the weights are safe
+            found.result["notes"].append(f"not exported as {format}: {error}")
+    write_json(folder / "result.json", found.result)
+
+
+def _write_tables(result: Result) -> None:
+    front = {t.id for t in result.front}
+    names = sorted({name for t in result.trials for name in t.metrics})
+    head = [
+        "id",
+        "origin",
+        "state",
+        "key",
+        "epochs",
+        "data",
+        "resolution",
+        "parent",
+        "twin",
+        "seed",
+        "seconds",
+        *names,
+        "reason",
+        "spec",
+    ]
+    rows = [
+        [t.id, t.origin, str(t.state), t.key, t.fidelity.epochs, t.fidelity.data, t.fidelity.resolution, t.parent, t.twin, t.seed, round(t.seconds, 3), *(t.metrics.get(n) for n in names), t.reason, t.architecture.text]
+        for t in result.trials
+    ]
+    _write_csv(result.folder / "trials.csv", head, rows)
+    _write_csv(result.folder / "front.csv", head, [row for row in rows if row[0] in front])
+
+
+def _write_csv(path: Path, head: list[str], rows: list[list[Any]]) -> None:
+    import io
+
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(head)
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
+
+
+def _call(data: Any, budget: str, identity: Mapping[str, Any]) -> str:
+    shown = repr(data) if isinstance(data, (str, Path)) else f"<{type(data).__name__}>"
+    return f"searchitect.search({shown}, budget={budget!r}, where={identity['where']!r}, seed={identity['seed']})  # {hash_text(canonical_json(dict(identity)))}"
+
+
+def shell_command(arguments: Sequence[str]) -> str:
+    """The command line that repeats a run, quoted for a shell."""
+    return shlex.join(["searchitect", *arguments])

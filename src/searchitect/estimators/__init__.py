@@ -1,0 +1,36 @@
+"""Performance estimation: one file per way to judge an architecture. The catalogue loads one when it is asked for."""
+
+import importlib
+from collections.abc import Mapping
+from typing import Any, Final
+
+from searchitect.core import Estimator, SettingError, unknown_name
+
+_CATALOGUE: Final = {
+    "from-scratch": (
+        "searchitect.estimators.from_scratch:FromScratch",
+        "trains each network from scratch, and on from its own weights when it is promoted",
+    )
+}
+"""Name -> "module:class" and one line about it, which can be listed without loading torch."""
+
+
+def estimator_summaries() -> dict[str, str]:
+    """Name -> one line, of all estimators."""
+    return {name: summary for name, (_, summary) in sorted(_CATALOGUE.items())}
+
+
+def make_estimator(name: str, options: Mapping[str, Any]) -> Estimator:
+    """An estimator with its options.
+
+    Raises:
+        SettingError: for an unknown name or option.
+    """
+    if name not in _CATALOGUE:
+        raise unknown_name("estimator", name, _CATALOGUE)
+    module, _, attribute = _CATALOGUE[name][0].partition(":")
+    kind: type[Estimator] = getattr(importlib.import_module(module), attribute)
+    try:
+        return kind(**options)
+    except TypeError as error:
+        raise SettingError(f"estimator {name!r}: {error}") from None

@@ -1,0 +1,107 @@
+"""Networks of the space ``nasbench201``: three stages of one repeated cell.
+
+Dong, Yang 2020, https://arxiv.org/abs/2001.00326, and the authors' code (D-X-Y/AutoDL-Projects,
+xautodl/models/cell_infers/tiny_network.py).   Differs from the code: halving an odd image side rounds up, where the code fails.
+"""
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from searchitect.core.task import TaskInfo
+from searchitect.networks.mixed import choice_layer
+
+
+def build(spec: Any, info: TaskInfo, affine: bool = True) -> nn.Module:
+    """The network of a cell, or, of an open spec, the supernet: (N, C, H, W) -> (N, info.outputs).
+
+    Args:
+        spec: of the space, decided or open.
+        info: gives the image channels and the outputs.
+        affine: whether the normalisations in the cells' operations have scale and shift, and their convolutions no bias. The
+            authors train with it and search without it.
+    """
+    channels, cells = spec["channels"], spec["cells"]
+    layers: list[nn.Module] = [
+        nn.Sequential(
+            nn.Conv2d(info.input_shape[0], channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(channels),
+        )
+    ]
+    for stage in range(3):
+        width = channels * 2**stage
+        if stage > 0:
+            layers.append(NasBench201Reduction(width // 2, width))
+        layers += [NasBench201Cell(spec["cell"], width, affine) for _ in range(cells)]
+    width = channels * 4
+    head = [nn.BatchNorm2d(width), nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, info.outputs)]
+    return nn.Sequential(*layers, nn.Sequential(*head))
+
+
+class NasBench201Cell(nn.Module):
+    """Node 0 is the input; every later node sums its edges; the last node is the output. (N, C, H, W) -> the same shape."""
+
+    def __init__(self, cell: Any, channels: int, affine: bool) -> None:
+        super().__init__()
+        self.nodes = nn.ModuleList(
+            nn.ModuleList(choice_layer(edge, lambda op: nasbench201_operation(op, channels, affine)) for edge in row)
+            for row in cell
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> the same shape."""
+        values = [x]
+        for node in self.nodes:
+            assert isinstance(node, nn.ModuleList)
+            terms = [edge(value) for edge, value in zip(node, values, strict=True)]
+            values.append(sum(terms[1:], terms[0]))
+        return values[-1]
+
+
+def nasbench201_operation(name: str, channels: int, affine: bool) -> nn.Module:
+    """The layer of one edge, by its published name."""
+    match name:
+        case "none":
+            return NasBench201Zero()
+        case "skip_connect":
+            return nn.Identity()
+        case "avg_pool_3x3":
+            return nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False)
+        case "nor_conv_1x1":
+            return relu_conv_norm(channels, channels, 1, affine=affine)
+        case "nor_conv_3x3":
+            return relu_conv_norm(channels, channels, 3, affine=affine)
+    raise ValueError(f"unknown operation {name!r} of the space 'nasbench201'")
+
+
+def relu_conv_norm(inputs: int, outputs: int, kernel: int, stride: int = 1, affine: bool = True) -> nn.Module:
+    """ReLU, convolution, batch normalisation; the convolution has a bias only without ``affine``, as in the official code."""
+    return nn.Sequential(
+        nn.ReLU(),  # not in place: other edges read the same input
+        nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=not affine),
+        nn.BatchNorm2d(outputs, affine=affine),
+    )
+
+
+class NasBench201Zero(nn.Module):
+    """No connection: zeros that keep the graph connected, as the official code has them."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Zeros of the input's shape."""
+        return x.mul(0.0)
+
+
+class NasBench201Reduction(nn.Module):
+    """The residual block between two stages: (N, inputs, H, W) -> (N, outputs, H/2, W/2)."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(relu_conv_norm(inputs, outputs, 3, stride=2), relu_conv_norm(outputs, outputs, 3))
+        self.shortcut = nn.Sequential(
+            nn.AvgPool2d(2, ceil_mode=True, count_include_pad=False), nn.Conv2d(inputs, outputs, 1, bias=False)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Halves the sides, doubles the channels; no activation after the sum."""
+        y: Tensor = self.shortcut(x) + self.body(x)
+        return y

@@ -1,0 +1,64 @@
+"""Layers that several networks share. Torch only: this file is copied into stand-alone exports."""
+
+from torch import Tensor, nn
+
+_ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "silu": nn.SiLU,
+    "gelu": nn.GELU,
+    "hardswish": nn.Hardswish,
+}
+
+
+def activation(name: str) -> nn.Module:
+    """A new activation layer: relu, silu, gelu or hardswish; in place where that is possible and saves memory."""
+    kind = _ACTIVATIONS[name]
+    return kind() if kind is nn.GELU else kind(inplace=True)
+
+
+def conv_norm(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> list[nn.Module]:
+    """Convolution without bias and batch normalisation. (N, inputs, H, W) -> (N, outputs, ceil(H/stride), ceil(W/stride))."""
+    conv = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, groups=groups, bias=False)
+    # He et al. 2015, https://arxiv.org/abs/1502.01852, by fan out, as in the ResNets of torchvision
+    nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
+    return [conv, nn.BatchNorm2d(outputs)]
+
+
+class SqueezeExcite(nn.Module):
+    """Channels reweighted by a small network on their global averages (Hu et al. 2018, https://arxiv.org/abs/1709.01507)."""
+
+    def __init__(self, channels: int, reduction: int = 4) -> None:
+        super().__init__()
+        hidden = max(4, channels // reduction)
+        self.squeeze = nn.Conv2d(channels, hidden, 1)
+        self.excite = nn.Conv2d(hidden, channels, 1)
+        self.act = nn.ReLU(inplace=True)
+        self.gate = nn.Hardsigmoid()  # as in MobileNetV3
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> the same shape."""
+        gate: Tensor = self.gate(self.excite(self.act(self.squeeze(x.mean((2, 3), keepdim=True)))))
+        return x * gate
+
+
+class Residual(nn.Module):
+    """``after(shortcut(x) + body(x))``; without a shortcut the input itself is added.
+
+    Args:
+        body: ends in a normalisation; its scale starts at 0, so that the block starts as its shortcut
+            (Goyal et al. 2017, https://arxiv.org/abs/1706.02677, section 5.1).
+    """
+
+    def __init__(self, body: nn.Sequential, shortcut: nn.Module | None = None, after: nn.Module | None = None) -> None:
+        super().__init__()
+        self.body = body
+        self.shortcut = shortcut if shortcut is not None else nn.Identity()
+        self.after = after if after is not None else nn.Identity()
+        last = body[-1]
+        if isinstance(last, (nn.BatchNorm2d, nn.BatchNorm1d, nn.LayerNorm)):
+            nn.init.zeros_(last.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape that the body takes; the body's output shape."""
+        y: Tensor = self.after(self.shortcut(x) + self.body(x))
+        return y

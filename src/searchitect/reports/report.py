@@ -1,0 +1,259 @@
+"""The report of a run: one HTML file that needs nothing else, not even a network."""
+
+import base64
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from searchitect.core import RunError, Trial
+from searchitect.reports import charts, tables
+from searchitect.reports.data import Goal, ReportData, get, goals_of
+from searchitect.reports.decisions import FEWEST_TRIALS, comparable_trials, importance
+from searchitect.reports.drawing import draw_architecture
+from searchitect.reports.formatting import format_seconds, format_setting, format_value, label_of
+
+_MOST_DECISIONS: Final = 15
+_STATES: Final = ("complete", "pruned", "failed", "infeasible", "duplicate", "running", "waiting")
+
+
+def write_report(data: ReportData, path: Path) -> Path:
+    """Write the report of a run as one HTML file, replacing an older one in one step.
+
+    Args:
+        data: the run; any part of it may be missing.
+        path: of the file; its folder must exist.
+
+    Raises:
+        RunError: where the file cannot be written.
+    """
+    text = render_report(data)
+    unfinished = path.with_name(path.name + ".part")
+    try:
+        unfinished.write_text(text, encoding="utf-8")
+        os.replace(unfinished, path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True) if unfinished.parent.is_dir() else None
+        raise RunError(
+            f"the report cannot be written to {path}: {error.strerror or error}; name a folder that exists and is writable"
+        ) from None
+    return path
+
+
+def render_report(data: ReportData) -> str:
+    """The report's HTML: self-contained, with everything that came from the run escaped."""
+    environment = Environment(
+        loader=PackageLoader("searchitect.reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["setting"] = format_setting
+    source = environment.loader
+    assert source is not None
+    script = source.get_source(environment, "report.js")[0]
+    return environment.get_template("report.html.j2").render(
+        **_content(data),
+        style=Markup(source.get_source(environment, "report.css")[0]),
+        script=Markup(script),
+        # the browser runs this script and no other, whatever names the data may hold
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    )
+
+
+def _content(data: ReportData) -> dict[str, Any]:
+    goals = goals_of(data)
+    goal = goals[0]
+    best = tables.best_trial(data.trials, goal)
+    table = tables.trial_table(data, goals)
+    counts = tables.state_counts(data.trials)
+    views = {
+        "progress": charts.progress_views(data, goal),
+        "baseline": charts.baseline_views(data, goal),
+        "trade-off": charts.trade_off_views(data, goals),
+        "curves": charts.curve_views(data, goal),
+        "residuals": charts.residual_views(data),
+    }
+    return {
+        "name": str(get(data.run, "name", default="search")),
+        "created": str(get(data.run, "created", default="")),
+        "tags": _tags(data),
+        "sentence": str(get(data.result, "sentence", default="")) or _fallback_sentence(data, goal, best),
+        "is_finished": get(data.result, "winner") is not None,
+        "tiles": tables.headline(data, goals, best),
+        "drawing": _drawing(data, best),
+        "drawn": _drawn(data, best),
+        "winner_rows": tables.winner_rows(data, goals),
+        "finalists": tables.finalist_rows(data, goals),
+        "goals": [f"{goal.direction}imise {label_of(goal.metric)}" for goal in goals],
+        "goal_labels": [label_of(goal.metric) for goal in goals],
+        "constraints": [format_setting(limit) for limit in get(data.result, "constraints", default=[])],
+        "baseline": str(get(data.result, "baseline", "sentence", default="")),
+        "baseline_full": str(get(data.result, "baseline", "full", "sentence", default="")),
+        "is_multi_objective": len(goals) > 1,
+        "charts": {name: name_views for name, name_views in views.items() if name_views},
+        "summaries": _summaries(views, goal),
+        "chart_json": _script_json({"charts": views, "details": table.pop("details")}),
+        "importance": _importance(data, goal),
+        "table": table,
+        "states": [(state, counts[state]) for state in _STATES if state in counts],
+        "reasons": tables.failure_reasons(data.trials),
+        "confusion": charts.confusion_table(data),
+        "command": tables.reproduction(data),
+        "facts": tables.run_facts(data),
+        "sessions": _sessions(data),
+        "protocol": [(name, format_setting(value)) for name, value in get(data.result, "protocol", default={}).items()],
+        "notes": _notes(data),
+    }
+
+
+def _script_json(value: Any) -> Markup:
+    """JSON inside a script element: no text of the run can end the element."""
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+
+
+def _tags(data: ReportData) -> list[str]:
+    settings = get(data.run, "settings", default={})
+    space = get(data.run, "space", "name") or settings.get("space")
+    tags = [
+        get(data.run, "task", "kind", default="").replace("-", " "),
+        f"space {space}" if space else "",
+        f"strategy {settings['strategy']}" if settings.get("strategy") else "",
+        f"budget {settings['budget']}" if settings.get("budget") else "",
+        f"seed {settings['seed']}" if settings.get("seed") is not None else "",
+    ]
+    return [tag for tag in tags if tag]
+
+
+def _fallback_sentence(data: ReportData, goal: Goal, best: Trial | None) -> str:
+    if not data.trials:
+        return "This run has no trials yet."
+    if best is None:
+        return f"None of the {len(data.trials)} trials so far is complete; the table below gives the reasons."
+    score = format_value(goal.metric, best.metrics.get(goal.metric))
+    return (
+        f"The search has not reached its final step. The best of {len(data.trials)} trials so far is trial {best.id}, "
+        f"with a validation {label_of(goal.metric)} of {score}."
+    )
+
+
+def _drawing(data: ReportData, best: Trial | None) -> Markup | None:
+    spec = get(data.result, "winner", "spec")
+    if spec is None and best is not None:
+        spec = best.architecture.spec
+    return None if spec is None else Markup(draw_architecture(spec, get(data.run, "task")))
+
+
+def _drawn(data: ReportData, best: Trial | None) -> dict[str, str]:
+    """Which architecture is drawn: its title, key and spec as indented JSON."""
+    winner = get(data.result, "winner", default={})
+    spec, key = winner.get("spec"), winner.get("key")
+    if spec is None and best is not None:
+        spec, key = best.architecture.spec, best.key
+    origin = winner.get("search_trial", winner.get("trial"))
+    title = f"found as trial {origin}" if origin is not None else f"trial {best.id}" if best is not None else ""
+    epochs = winner.get("epochs")
+    trained = f"trained for {epochs:g} epochs" if isinstance(epochs, (int, float)) else ""
+    refit = "on training and validation data together" if winner.get("refit") else ""
+    return {
+        "title": title,
+        "key": str(key or ""),
+        "trained": f"{trained} {refit}".strip(),
+        "json": json.dumps(spec, indent=2, ensure_ascii=False, default=str) if spec is not None else "",
+    }
+
+
+def _importance(data: ReportData, goal: Goal) -> dict[str, Any]:
+    """Bars, or a sentence that says why there are none."""
+    found = importance(data.trials, goal.metric, goal.direction)
+    if not found:
+        count = len(comparable_trials(data.trials, goal.metric))
+        why = (
+            f"Too few trials to tell: {count} can be compared with each other, at least {FEWEST_TRIALS} are needed."
+            if count < FEWEST_TRIALS
+            else "No decision varied among the trials that can be compared."
+        )
+        return {"bars": [], "note": why}
+    if not any(entry["share"] for entry in found):
+        return {
+            "bars": [],
+            "note": f"No decision explains the scores: on {found[0]['trials']} trials, knowing one does not help to rank unseen ones.",
+        }
+    bars = [
+        {
+            "decision": entry["decision"],
+            "share": f"{100 * entry['share']:.0f}\u202f%",
+            "width": f"{100 * entry['share'] / found[0]['share']:.1f}",
+            "best": entry["best_value"],
+            "mean": format_value(goal.metric, entry["best_mean"]),
+            "values": ", ".join(
+                f"{v['value']}: {format_value(goal.metric, v['mean'])} ({v['count']})" for v in entry["values"][:8]
+            ),
+        }
+        for entry in found[:_MOST_DECISIONS]
+        if entry["share"] > 0
+    ]
+    left = f" The first {_MOST_DECISIONS} of {len(found)} decisions are shown." if len(found) > _MOST_DECISIONS else ""
+    note = (
+        f"From {found[0]['trials']} trials at one fidelity: how much worse a random forest ranks unseen trials "
+        f"when it is not told the decision.{left}"
+    )
+    return {"bars": bars, "note": note}
+
+
+def _summaries(views: dict[str, dict[str, charts.View]], goal: Goal) -> dict[str, str]:
+    """What each chart shows, in words, for those who do not see it."""
+    label = label_of(goal.metric)
+    texts = {
+        "progress": f"Chart: validation {label} of each trial and the best so far, against trials or time.",
+        "baseline": f"Chart: best validation {label} of this search and of random search, against the number of trials.",
+        "trade-off": f"Chart: validation {label} against cost, the Pareto front highlighted.",
+        "curves": "Chart: learning curves of the best trials, coloured by fidelity.",
+        "residuals": "Chart: predicted against actual values of the test part.",
+    }
+    for name, text in texts.items():
+        view = next(iter(views[name].values()), None)
+        points = sum(len(layer["rows"]) for layer in view["layers"] if layer["type"] in ("points", "line")) if view else 0
+        texts[name] = f"{text} {points} points; move through them with the arrow keys."
+    progress = views["progress"].get("trials", {}).get("layers", [])
+    line: list[charts.Row] = next((layer["rows"] for layer in progress if layer["type"] == "line"), [])
+    if line:
+        best = (
+            f"The best so far rises from {format_value(goal.metric, line[0][1])} to {format_value(goal.metric, line[-1][1])}."
+        )
+        texts["progress"] += " " + (best if goal.direction == "max" else best.replace("rises", "falls"))
+    return texts
+
+
+def _sessions(data: ReportData) -> list[str]:
+    """One line per session: a run that was resumed has several."""
+    lines = []
+    for entry in get(data.run, "sessions", default=[]):
+        lines.append(format_setting(entry))
+    return lines
+
+
+def _notes(data: ReportData) -> list[dict[str, Any]]:
+    groups = (
+        ("What to know", get(data.result, "notes", default=[])),
+        ("What the strategy did", get(data.result, "strategy_notes", default=[])),
+        ("What was done to the data", get(data.run, "task", "notes", default=[])),
+    )
+    counts = get(data.result, "counts", default={})
+    seconds = {
+        name: format_seconds(value)
+        for name, value in get(data.result, "seconds", default={}).items()
+        if isinstance(value, (int, float))
+    }
+    found = [{"title": title, "items": [str(item) for item in items]} for title, items in groups if items]
+    if counts or seconds:
+        spent = [", ".join(f"{value} {name}" for name, value in counts.items())] if counts else []
+        spent += [", ".join(f"{name} {value}" for name, value in seconds.items())] if seconds else []
+        found.append({"title": "Trials and time", "items": spent})
+    return found

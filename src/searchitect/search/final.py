@@ -1,0 +1,183 @@
+"""The final step: retrain the best at full fidelity, choose on validation, and look at the test part once."""
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from searchitect.core import Constraint, Fidelity, Job, Objective, Trial, TrialState, objective_values
+from searchitect.metrics.pareto import best_first, non_dominated
+from searchitect.search.executors import Executor
+from searchitect.search.loop import Loop
+
+SAFETY = 0.85
+"""Part of the remaining time that the final trainings are planned to fill."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the final step found.
+
+    Attributes:
+        winner: the final trial whose architecture won on validation data.
+        weights: the file with the network's weights: the winner's, or those of its refit.
+        is_refit: trained on training and validation part together.
+        finalists: all final trials.
+    """
+
+    winner: Trial
+    weights: Path
+    is_refit: bool
+    finalists: list[Trial]
+
+
+def eligible(trials: Mapping[int, Trial], constraints: Sequence[Constraint]) -> list[Trial]:
+    """Complete search trials within all limits, one per architecture: the one at the highest fidelity."""
+    found: dict[str, Trial] = {}
+    for trial in trials.values():
+        if trial.origin == "final" or trial.state != TrialState.COMPLETE or trial.twin is not None:
+            continue
+        if all(c.is_met(trial.metrics) for c in constraints) and (
+            trial.key not in found or trial.fidelity.passes > found[trial.key].fidelity.passes
+        ):
+            found[trial.key] = trial
+    return list(found.values())
+
+
+def ranked(trials: Sequence[Trial], objectives: Sequence[Objective]) -> list[Trial]:
+    """Best first: those judged at the highest fidelity before the others, since their scores are the most reliable."""
+    order: list[Trial] = []
+    for passes in sorted({t.fidelity.passes for t in trials}, reverse=True):
+        level = [t for t in trials if t.fidelity.passes == passes]
+        level.sort(key=lambda t: t.metrics.get("loss", 0.0))  # breaks ties of the objective
+        order += [level[place] for place in best_first([objective_values(objectives, t.metrics) for t in level])]
+    return order
+
+
+def front_of(trials: Sequence[Trial], objectives: Sequence[Objective]) -> list[Trial]:
+    """The trials that no other one dominates, best in the leading objective first."""
+    values = [objective_values(objectives, t.metrics) for t in trials]
+    members = [trials[place] for place in non_dominated(values)] if trials else []
+    return sorted(members, key=lambda t: objectives[0].value(t.metrics), reverse=True)
+
+
+def retrain_the_best(loop: Loop, executor: Executor, workers: int) -> Choice | None:
+    """Retrain the finalists, choose, refit. Goes on where an interrupted final step stopped.
+
+    Returns:
+        ``None`` where no trial is eligible or every final training failed.
+    """
+    chosen = ranked(eligible(loop.trials, loop.constraints), loop.objectives)[: loop.plan.finalists]
+    if not chosen:
+        return None
+    epochs = loop.store.fact("final_epochs")
+    if epochs is None:
+        epochs = _affordable_epochs(loop, chosen, workers)
+        loop.store.remember(final_epochs=epochs)
+    before = [t for t in loop.store.trials() if t.origin == "final" and t.fidelity.epochs == epochs]
+    done = {t.parent: t for t in before if t.state.is_finished and not t.resume}
+    open_before = {t.parent: t for t in before if not t.state.is_finished and not t.resume}
+    finalists = [done.get(t.id) or open_before.get(t.id) or _final_trial(loop, t, epochs) for t in chosen]
+    waiting = [t for t in finalists if not t.state.is_finished]
+    _run_all(loop, executor, waiting, known=open_before.values())
+    usable = [
+        t
+        for t in finalists
+        if t.state in (TrialState.COMPLETE, TrialState.PRUNED) and loop.objectives[0].value(t.metrics) > -math.inf
+    ]
+    usable = [t for t in usable if loop.weights_path(t.id).exists() and all(c.is_met(t.metrics) for c in loop.constraints)]
+    if not usable:
+        return None
+    winner = max(usable, key=lambda t: (loop.objectives[0].value(t.metrics), -t.metrics.get("loss", 0.0)))
+    weights = loop.weights_path(winner.id)
+    if not loop.plan.refit:
+        return Choice(winner, weights, False, finalists)
+    refit = next((t for t in before if t.resume and t.parent == winner.id), None)
+    if refit is None:
+        refit = _final_trial(loop, winner, winner.fidelity.epochs, refit=True)
+    if not refit.state.is_finished:
+        _run_all(loop, executor, [refit], known=[t for t in loop.store.unfinished() if t.id == refit.id])
+    is_refit = refit.state == TrialState.COMPLETE and loop.weights_path(refit.id).exists()
+    return Choice(winner, loop.weights_path(refit.id) if is_refit else weights, is_refit, finalists)
+
+
+def _affordable_epochs(loop: Loop, chosen: Sequence[Trial], workers: int) -> float:
+    """As many epochs as the remaining time allows, up to the plan's; never fewer than a finalist had in the search."""
+    least = max(t.fidelity.epochs for t in chosen)
+    if loop.budget.seconds is None:
+        return loop.plan.final_epochs
+    per_epoch = [_seconds_per_epoch(loop, t) for t in chosen]
+    # the finalists share the workers; a refit runs alone on the training and the validation part
+    rounds = sum(sorted(per_epoch, reverse=True)) / min(workers, len(chosen))
+    one_after_the_other = max(rounds, *per_epoch) + (1.25 * max(per_epoch) if loop.plan.refit else 0.0)
+    left = SAFETY * (loop.budget.seconds - loop.clock.now())
+    affordable = left / max(one_after_the_other, 1e-9)
+    epochs = min(loop.plan.final_epochs, max(affordable, min(least, 1.0)))
+    return float(round(epochs)) if epochs >= 5 else float(f"{epochs:.3g}")
+
+
+def _seconds_per_epoch(loop: Loop, trial: Trial) -> float:
+    before = loop.trials[trial.parent].fidelity.passes if trial.resume and trial.parent in loop.trials else 0.0
+    return trial.seconds / max(trial.fidelity.passes - before, 1e-9)
+
+
+def _final_trial(loop: Loop, source: Trial, epochs: float, *, refit: bool = False) -> Trial:
+    """A final trial of ``source``'s architecture; of a refit, ``resume`` is set, which no other final trial has."""
+    trial = Trial(
+        id=loop.next_id(),
+        architecture=source.architecture,
+        key=source.key,
+        fidelity=Fidelity(epochs),
+        seed=loop.seed_of(source.key, "final"),
+        origin="final",
+        parent=source.id,
+        resume=refit,
+        metrics={k: v for k, v in source.metrics.items() if k in ("params", "macs", "memory", "latency")},
+        started=loop.clock.now(),
+    )
+    loop.reserve(trial)
+    return trial
+
+
+def _run_all(loop: Loop, executor: Executor, trials: Sequence[Trial], known: Any) -> None:
+    recorded = {t.id for t in known}
+    waiting, running = list(trials), dict[int, Trial]()
+    while waiting or running:
+        while waiting and executor.free() > 0:
+            trial = waiting.pop(0)
+            if trial.id not in recorded:
+                loop.store.add(trial)
+            left = None if loop.budget.seconds is None else max(loop.budget.seconds - loop.clock.now(), 5.0)
+            # a finalist leaves time for the refit that follows it
+            share = left if left is None or trial.resume or not loop.plan.refit else left * 0.65
+            job = Job(
+                space=loop.space,
+                architecture=trial.architecture,
+                task=loop.task,
+                fidelity=trial.fidelity,
+                horizon=trial.fidelity.epochs,
+                seed=trial.seed,
+                save=loop.weights_path(trial.id),
+                deadline=None if share is None else time.time() + share,
+                refit=trial.resume,
+            )
+            running[trial.id] = trial
+            executor.submit(trial.id, job)
+        loop.on_status(loop.status(f"retraining the best: {len(waiting) + len(running)} to go"))
+        for ended in executor.wait(0.25):
+            trial = running.pop(ended.trial)
+            measured = ended.measurement
+            trial.metrics |= {name: float(value) for name, value in measured.metrics.items()}
+            trial.curve, trial.state, trial.reason, trial.seconds = (
+                list(measured.curve),
+                measured.state,
+                measured.reason,
+                ended.seconds,
+            )
+            trial.finished = loop.clock.now()
+            loop.store.finish(trial)
+            if ended.traceback:
+                loop.note(f"final trial {trial.id}: {trial.reason}\n{ended.traceback}")
+        loop.store_clock()

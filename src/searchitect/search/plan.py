@@ -1,0 +1,114 @@
+"""How a budget is divided: many short trainings, fewer long ones, and a final step."""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from searchitect.core import Budget, TaskInfo
+
+ETA = 3
+RUNGS = 3
+FINAL_SHARE = 0.4
+"""Part of a time budget that is kept for retraining the best."""
+WISHED_TRIALS = 130
+"""Architectures that a time budget should suffice for, where the shortest sensible training allows it."""
+SHORTEST = 0.05
+"""Epochs below which a training says too little, however small the budget."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run does with its budget. Made once, recorded, and kept when the run goes on.
+
+    Attributes:
+        base_epochs: passes of the shortest training; a strategy with one fidelity uses `single_epochs`.
+        max_epochs: passes of the longest training of the search, and the end of every learning-rate schedule in it.
+        eta: one in so many is trained on, to so many times the passes.
+        single_epochs: passes for a strategy that does not choose a fidelity itself.
+        expected_trials: architectures the budget will roughly pay for.
+        search_seconds: when the search ends; the rest of the time is the final step's.
+        final_epochs: passes of the final training at most; with a time budget, as many of them as the time allows.
+        finalists: architectures that are retrained.
+        refit: train the winner once more on training and validation part together.
+        time_limit: seconds of one trial.
+        epoch_seconds: of a typical network here, one worker; measured before the search.
+    """
+
+    base_epochs: float
+    max_epochs: float
+    eta: int
+    single_epochs: float
+    expected_trials: int
+    search_seconds: float | None
+    final_epochs: float
+    finalists: int
+    refit: bool
+    time_limit: float | None
+    epoch_seconds: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def usual_epochs(info: TaskInfo) -> float:
+    """Passes that train a small network well: fewer for more data."""
+    return min(max(600_000 / info.train_rows, 20), 100 if info.is_image else 60)
+
+
+def make_plan(
+    budget: Budget,
+    info: TaskInfo | None,
+    epoch_seconds: Sequence[float],
+    workers: int,
+    spent: float = 0.0,
+    time_limit: float | None = None,
+) -> Plan:
+    """Divide ``budget``.
+
+    Args:
+        budget: of the whole run.
+        info: the task; ``None`` where the estimator needs no data.
+        epoch_seconds: of a few networks of the space, on one worker; empty where nothing is trained.
+        workers: evaluations at a time.
+        spent: seconds used before the search begins.
+        time_limit: seconds of one trial, where the user sets one.
+    """
+    full = usual_epochs(info) if info is not None else 1.0
+    typical = statistics.median(epoch_seconds) if epoch_seconds else None
+    # with resumed promotions, n trials at r epochs cost n r (1 + (RUNGS - 1) (eta - 1) / eta) epochs
+    per_trial = 1 + (RUNGS - 1) * (ETA - 1) / ETA
+    longest = ETA ** (RUNGS - 1)
+    base = full / longest
+    search_seconds = None
+    trials = budget.trials
+    if budget.seconds is not None:
+        search_seconds = max(budget.seconds * (1 - FINAL_SHARE), spent + 0.3 * (budget.seconds - spent))
+        if typical is not None:
+            affordable = (search_seconds - spent) * workers / typical  # epochs
+            base = min(base, max(SHORTEST, affordable / per_trial / (trials or WISHED_TRIALS)))
+            trials = min(trials or 10**9, max(1, int(affordable / per_trial / base)))
+    if budget.epochs is not None:
+        base = min(base, max(SHORTEST, budget.epochs / per_trial / (trials or WISHED_TRIALS)))
+        trials = min(trials or 10**9, max(1, int(budget.epochs / per_trial / base)))
+    base = _rounded(base)
+    if time_limit is None and search_seconds is not None and typical is not None:
+        time_limit = max(5.0, (search_seconds - spent) / 4)
+    return Plan(
+        base_epochs=base,
+        max_epochs=base * longest,
+        eta=ETA,
+        single_epochs=_rounded(base * per_trial),
+        expected_trials=trials or WISHED_TRIALS,
+        search_seconds=search_seconds,
+        final_epochs=max(full, base * longest),
+        finalists=max(2, min(workers, 4)),
+        refit=info is not None and info.train_rows <= 20_000,
+        time_limit=time_limit,
+        epoch_seconds=typical,
+    )
+
+
+def _rounded(epochs: float) -> float:
+    """Two significant digits, and whole numbers from 3 on: what a person would write."""
+    return float(round(epochs)) if epochs >= 3 else float(f"{epochs:.2g}")

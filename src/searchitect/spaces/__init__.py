@@ -1,0 +1,66 @@
+"""What can be built, as data: one file per space, no torch. The catalogue loads a space when it is asked for."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, Final
+
+from searchitect.core.errors import SettingError, SpaceError, unknown_name
+from searchitect.core.space import Space
+from searchitect.core.task import TaskInfo
+
+_SPACES: Final = {
+    "convnet": "searchitect.spaces.convnet:ConvNet",
+    "mlp": "searchitect.spaces.mlp:Mlp",
+    "nasbench201": "searchitect.spaces.nasbench201:NasBench201",
+}
+"""Name -> "module:class"."""
+
+__all__ = ["default_space", "find_space", "make_space", "space_names"]
+
+
+def space_names() -> list[str]:
+    """The names in the catalogue, sorted."""
+    return sorted(_SPACES)
+
+
+def find_space(name: str) -> type[Space]:
+    """The class of a space by its name.
+
+    Raises:
+        SettingError: for an unknown name, with the nearest known one.
+    """
+    if name not in _SPACES:
+        raise unknown_name("space", name, _SPACES)
+    module, _, attribute = _SPACES[name].partition(":")
+    found: type[Space] = getattr(import_module(module), attribute)
+    return found
+
+
+def default_space(info: TaskInfo) -> Space:
+    """The everyday space, fitted to the task: ``convnet`` for images, ``mlp`` for tables."""
+    return make_space("convnet" if info.is_image else "mlp", info)
+
+
+def make_space(name: str, info: TaskInfo | None = None, config: Mapping[str, Any] | None = None) -> Space:
+    """A space of the catalogue.
+
+    Args:
+        name: see `space_names`.
+        info: the task to fit the space to; ``None``: not fitted to any.
+        config: arguments of the constructor (see `Space.config`). They win over what the task suggests.
+
+    Raises:
+        SettingError: for an unknown name or argument.
+        SpaceError: where the space does not build networks for this kind of task.
+    """
+    found = find_space(name)
+    if info is not None and found.tasks and info.kind not in found.tasks:
+        fitting = [other for other in space_names() if not (kinds := find_space(other).tasks) or info.kind in kinds]
+        raise SpaceError(f"the space {name!r} builds no networks for {info.kind}; spaces that fit are {', '.join(fitting)}")
+    fitted = {} if info is None else found.for_task(info).config()
+    try:
+        return found(**{**fitted, **(config or {})})
+    except TypeError:
+        known = ", ".join(found().config()) or "none"
+        given = ", ".join(map(repr, config or {}))
+        raise SettingError(f"the space {name!r} was given the settings {given}; those it has are {known}") from None

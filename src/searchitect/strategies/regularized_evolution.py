@@ -1,0 +1,132 @@
+"""Regularized (aging) evolution: the oldest dies, not the worst.
+
+Real, Aggarwal, Huang, Le 2019, "Regularized Evolution for Image Classifier Architecture Search", https://arxiv.org/abs/1802.01548,
+Algorithm 1.
+
+Differs from the paper:
+1. Mutation is the space's own: one decision changed (or one edit). The paper chooses between an operation, a hidden state and,
+   with probability 0.05, the identity.
+2. Asynchronous, as the authors' released search was in practice: whoever finishes enters, so age is the order of finishing.
+3. With several objectives a tournament is won by the first non-dominated front, ties by crowding distance. The paper has one.
+4. Failed, pruned and infeasible trials, and those with a NaN score, never enter the population. The paper has none of them.
+"""
+
+import math
+import random
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from searchitect.core.architecture import Architecture
+from searchitect.core.errors import SettingError
+from searchitect.core.objective import Objective
+from searchitect.core.space import Space
+from searchitect.core.strategy import Strategy
+from searchitect.core.trial import Proposal, Trial, TrialState
+from searchitect.metrics.pareto import best_first
+from searchitect.strategies.seen import Seen
+
+_TRIES: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Individual:
+    trial: int
+    architecture: Architecture
+    values: tuple[float, ...]
+
+
+class RegularizedEvolution(Strategy):
+    """Aging evolution over any space that can sample and mutate.
+
+    Args:
+        space: what can be built.
+        objectives: what is to become large or small, the first one leading.
+        seed: of this strategy's own generator; global generators are never touched.
+        population_size: P in the paper, the number of architectures alive.
+        sample_size: S in the paper, how many of them meet in a tournament; 1 is no selection at all.
+        with_replacement: whether one individual can be drawn into a tournament twice, as in the authors' notebook. Without
+            replacement selection is a little stronger, and ``sample_size`` is at most ``population_size``.
+        avoid_duplicates: redraw a child that was proposed before (up to 20 times, then draw at random). Sensible where scores
+            are repeatable; the paper trains such a child again.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"sample", "mutate"})
+    summary: ClassVar[str] = "aging evolution: tournament, one mutation, the oldest dies (Real et al. 2019)"
+
+    def __init__(
+        self,
+        space: Space,
+        objectives: Sequence[Objective],
+        *,
+        seed: int = 0,
+        population_size: int = 100,
+        sample_size: int = 25,
+        with_replacement: bool = True,
+        avoid_duplicates: bool = False,
+    ) -> None:
+        super().__init__(space, objectives, seed=seed)
+        if population_size < 1:
+            raise SettingError(f"population_size must be at least 1, got {population_size}; the paper uses 100")
+        if sample_size < 1 or not (with_replacement or sample_size <= population_size):
+            raise SettingError(
+                f"sample_size must lie in [1, population_size] (above only with replacement), got sample_size={sample_size} "
+                f"with population_size={population_size}; the paper uses 25 of 100"
+            )
+        self.population_size = population_size
+        self.sample_size = sample_size
+        self.with_replacement = with_replacement
+        self.avoid_duplicates = avoid_duplicates
+        self._population: deque[_Individual] = deque(maxlen=population_size)  # left: the oldest
+        self._seen = Seen(space)
+        self._random = self._evolved = 0
+
+    def propose(self, rng: random.Random) -> Proposal | None:
+        """Random draws until the population is full; then a mutated tournament winner."""
+        proposal = self._random_draw(rng) if len(self._population) < self.population_size else self._child(rng)
+        if proposal is not None and self.avoid_duplicates:
+            self._seen.add(self.space.key(proposal.architecture))
+        return proposal
+
+    def learn(self, trial: Trial) -> None:
+        """A complete trial enters on the right; the oldest leaves on the left (``deque(maxlen=P)``)."""
+        self.adopt(trial)
+        if trial.origin == "random":
+            self._random += 1
+        else:
+            self._evolved += 1
+        values = self.values(trial)
+        can_mutate = bool(trial.architecture.decisions) or hasattr(self.space, "edit")  # not a spec written by hand
+        if trial.state is TrialState.COMPLETE and can_mutate and all(map(math.isfinite, values)):
+            self._population.append(_Individual(trial.id, trial.architecture, values))
+
+    def adopt(self, trial: Trial) -> None:
+        """Remember what is being tried."""
+        if self.avoid_duplicates:
+            self._seen.add(trial.key)
+
+    def notes(self) -> list[str]:
+        """What it did, for the report."""
+        return [
+            f"Regularized evolution (population {self.population_size}, tournaments of {self.sample_size}): "
+            f"{self._random} architectures drawn uniformly, {self._evolved} by mutation."
+        ]
+
+    def _random_draw(self, rng: random.Random) -> Proposal | None:
+        drawn = self._seen.draw(rng)  # without avoid_duplicates nothing is ever seen: a plain draw
+        return None if drawn is None else Proposal(drawn, is_random=True)
+
+    def _child(self, rng: random.Random) -> Proposal | None:
+        for _ in range(_TRIES):
+            parent = self._tournament(rng)
+            child = self.space.mutate(parent.architecture, rng)
+            if not self.avoid_duplicates or child not in self._seen:
+                return Proposal(child, parent=parent.trial)
+        return self._random_draw(rng)
+
+    def _tournament(self, rng: random.Random) -> _Individual:
+        alive = range(len(self._population))
+        drawn = rng.choices(alive, k=self.sample_size) if self.with_replacement else rng.sample(alive, self.sample_size)
+        met = [self._population[place] for place in dict.fromkeys(drawn)]  # who was drawn twice still competes once
+        return met[best_first([individual.values for individual in met])[0]]

@@ -1,0 +1,64 @@
+"""Draws without repetition: which architectures were proposed or told, and which are left."""
+
+import itertools
+import random
+from typing import Final
+
+from searchitect.core.architecture import Architecture
+from searchitect.core.errors import SpaceError
+from searchitect.core.space import Space
+
+LISTED_AT_MOST: Final = 10_000
+"""Spaces up to this size are listed once draws keep repeating, so that their last architectures are found."""
+_DRAWS: Final = 50
+
+
+class Seen:
+    """The architectures that a search knows, by key. Its state is that set: the order of adding is no matter."""
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+        self._keys: set[str] = set()
+        self._left: list[tuple[str, Architecture]] | None = None
+        self._is_large = False
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __contains__(self, architecture: Architecture) -> bool:
+        return self._space.key(architecture) in self._keys
+
+    def add(self, key: str) -> None:
+        """Take in the key of an architecture: `Trial.key`, or `Space.key` of a proposal."""
+        self._keys.add(key)
+
+    def draw(self, rng: random.Random) -> Architecture | None:
+        """A uniform draw that is not known yet; ``None`` when none is left.
+
+        That is found in spaces of up to `LISTED_AT_MOST` architectures. In a larger space that
+        is nearly used up it may be a known one.
+        """
+        for _ in range(_DRAWS):
+            drawn = self._space.sample(rng)
+            if drawn not in self:
+                return drawn
+        left = self._list_left()
+        if left is None:
+            return drawn
+        return rng.choice(left)[1] if left else None
+
+    def _list_left(self) -> list[tuple[str, Architecture]] | None:
+        """What is not known yet, in the order of the enumeration; ``None`` in a space that is too large to list."""
+        if self._is_large:
+            return None
+        if self._left is None:
+            try:
+                listed = list(itertools.islice(self._space.enumerate(), LISTED_AT_MOST + 1))
+            except SpaceError:  # a continuous choice
+                listed = []
+            if not 0 < len(listed) <= LISTED_AT_MOST:
+                self._is_large = True
+                return None
+            self._left = list({(key := self._space.key(a)): (key, a) for a in listed}.values())
+        self._left = [(key, a) for key, a in self._left if key not in self._keys]
+        return self._left

@@ -1,0 +1,123 @@
+"""A task: data ready for networks, and what turns new data into answers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from searchitect.core import TaskInfo
+from searchitect.tasks.encoders import ImageEncoder, TableEncoder, encoder_from_json
+from searchitect.tasks.preprocess import preprocess_from_json
+from searchitect.tasks.source import load_pandas
+
+Encoder: TypeAlias = ImageEncoder | TableEncoder
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows of one part of the data.
+
+    Attributes:
+        x: encoded inputs: images [N, C, H, W], uint8 or float32; or rows [N, encoded columns], float32.
+        y: int64 class numbers, or float32 values in the user's units, [N].
+        rows: int64 row numbers in the user's data [N]; of separate arrays or folders, counted through train, valid, test.
+    """
+
+    x: Tensor
+    y: Tensor
+    rows: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+
+@dataclass(frozen=True)
+class Task:
+    """Data, split and encoded; picklable.
+
+    Attributes:
+        info: shapes and names.
+        train, valid, test: the parts. Test is for the final evaluation alone.
+        encoder: raw data to encoded inputs.
+        preprocess: encoded inputs to network input; fitted on training rows.
+        postprocess: network output to class probabilities [N, classes], or to values [N] in the user's units.
+        class_weights: [classes], where one class is more than 10 times as frequent as another; see `imbalance_weights`.
+        target_mean, target_std: of the training targets; a network learns (y - mean) / std. 0 and 1 for classification.
+        flips: whether an image in the mirror keeps its label.
+        fingerprint: 16 hexadecimal digits of the encoded data and the split.
+        notes: what was done to the data, and what a user should know.
+        baseline_score: validation metrics of always answering the class frequencies (the mean) of training.
+    """
+
+    info: TaskInfo
+    train: Part
+    valid: Part
+    test: Part
+    encoder: Encoder
+    preprocess: nn.Module
+    postprocess: nn.Module
+    class_weights: Tensor | None
+    target_mean: float
+    target_std: float
+    flips: bool
+    fingerprint: str
+    notes: tuple[str, ...]
+    baseline_score: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What a finished network needs to answer for new raw data: a task without its data."""
+
+    info: TaskInfo
+    encoder: Encoder
+    preprocess: nn.Module
+    postprocess: nn.Module
+    target_mean: float
+    target_std: float
+
+
+def task_to_json(task: Task | Deployment) -> dict[str, Any]:
+    """Plain JSON data for `deployment_from_json`: everything but the data."""
+    preprocess: Any = task.preprocess
+    postprocess: Any = task.postprocess
+    return {
+        "info": task.info.to_json(),
+        "encoder": task.encoder.to_json(),
+        "preprocess": preprocess.to_json(),
+        "postprocess": postprocess.to_json(),
+        "target_mean": task.target_mean,
+        "target_std": task.target_std,
+    }
+
+
+def deployment_from_json(data: dict[str, Any]) -> Deployment:
+    """The inverse of `task_to_json`."""
+    return Deployment(
+        TaskInfo.from_json(data["info"]),
+        encoder_from_json(data["encoder"]),
+        preprocess_from_json(data["preprocess"]),
+        preprocess_from_json(data["postprocess"]),
+        data["target_mean"],
+        data["target_std"],
+    )
+
+
+def predictions_frame(info: TaskInfo, answers: Tensor, names: Sequence[Any] | None = None) -> Any:
+    """A pandas frame of predictions: the class and each class's probability, or the value.
+
+    Args:
+        info: of the task.
+        answers: what ``postprocess`` gives: probabilities [N, classes], or values [N].
+        names: of the rows, such as file names; by default 0, 1, ...
+    """
+    pandas = load_pandas("a table of predictions")
+    index = pandas.Index(list(names) if names is not None else range(len(answers)), name="row")
+    if not info.is_classification:
+        return pandas.DataFrame({"prediction": answers.tolist()}, index=index)
+    best = [info.classes[k] for k in answers.argmax(dim=1).tolist()]
+    shares = {f"probability of {c}": answers[:, k].tolist() for k, c in enumerate(info.classes)}
+    return pandas.DataFrame({"prediction": best, **shares}, index=index)

@@ -1,0 +1,345 @@
+"""One training loop for every task."""
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from searchitect.core import TrialState
+from searchitect.tasks import Task, loss_function, measure
+from searchitect.training.augmentation import augment, mix
+from searchitect.training.batches import Batches, batches_from_loader, batches_from_memory
+from searchitect.training.checkpoint import load_checkpoint, restore_optimizer, save_checkpoint
+from searchitect.training.recipe import Recipe
+
+LOOKS = 8
+"""How often a training looks at the validation part, the last look included."""
+EVALUATION_BATCH = 512
+
+
+@dataclass
+class Outcome:
+    """What a training reached, in the terms of `searchitect.core.Measurement`."""
+
+    metrics: dict[str, float] = field(default_factory=dict)
+    curve: list[dict[str, float]] = field(default_factory=list)
+    state: TrialState = TrialState.COMPLETE
+    reason: str = ""
+
+
+def pick_device(name: str) -> torch.device:
+    """``auto``: CUDA or Apple's GPU where there is one, else the CPU."""
+    if name != "auto":
+        return torch.device(name)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def learning_rate_at(progress: float, warmup: float) -> float:
+    """Share of the peak learning rate: linear warm-up, then half a cosine to 0.
+
+    Args:
+        progress: part of the schedule that is done, in [0, 1].
+        warmup: part of the schedule that rises.
+    """
+    if progress < warmup:
+        return progress / warmup
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - warmup) / (1 - warmup))))
+
+
+def make_optimizer(network: nn.Module, recipe: Recipe, device: torch.device) -> torch.optim.Optimizer:
+    """The recipe's optimizer; vectors (biases, normalisation) are not decayed."""
+    trained = [p for p in network.parameters() if p.requires_grad]
+    groups: list[dict[str, Any]] = [
+        {"params": [p for p in trained if p.ndim > 1], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    groups = [g for g in groups if g["params"]]
+    fused = device.type in ("cpu", "cuda")  # 2 to 4 times faster than the default loop over tensors
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(
+            groups, recipe.learning_rate, momentum=recipe.momentum, nesterov=recipe.momentum > 0, fused=fused
+        )
+    return torch.optim.AdamW(groups, recipe.learning_rate, fused=fused)
+
+
+@dataclass(frozen=True)
+class Span:
+    """Which part of a training to carry out, on which data.
+
+    Attributes:
+        epochs: passes to reach, those of ``start`` included.
+        horizon: passes at which the learning rate reaches 0; ``None``: ``epochs``.
+        data: fraction of the training rows, the same ones for every training of a task.
+        resolution: fraction of the image side.
+        seed: of shuffling, augmentation and dropout.
+        start: a checkpoint of the same network to go on from.
+        save: where to write the checkpoint.
+        time_limit: seconds; when over, the outcome is FAILED.
+        deadline: ``time.time()``; when over, the outcome is PRUNED with the metrics reached.
+        refit: train on training and validation part together; nothing is measured.
+    """
+
+    epochs: float
+    horizon: float | None = None
+    data: float = 1.0
+    resolution: float = 1.0
+    seed: int = 0
+    start: Path | None = None
+    save: Path | None = None
+    time_limit: float | None = None
+    deadline: float | None = None
+    refit: bool = False
+
+
+def train(network: nn.Module, task: Task, recipe: Recipe, span: Span) -> Outcome:
+    """Train ``network`` in place and measure it on the validation part.
+
+    A training to e epochs is the beginning of a longer one with the same horizon: saved and started again, it continues bit by bit on
+    the same machine.
+
+    Args:
+        network: maps preprocessed inputs to outputs; holds the evaluated weights afterwards.
+        task: its training and validation parts are used, never its test part.
+        recipe: how to train.
+        span: how far, and on what.
+    """
+    with torch.random.fork_rng(devices=[]):
+        return _Training(network, task, recipe, span).run()
+
+
+class _Training:
+    """The state of one training."""
+
+    def __init__(self, network: nn.Module, task: Task, recipe: Recipe, span: Span) -> None:
+        self.network, self.task, self.recipe, self.span = network, task, recipe, span
+        self.began = time.monotonic()
+        self.device = pick_device(recipe.device)
+        self.x, self.y = _rows(task, span.data, span.refit)
+        self.batches = Batches(len(self.x), max(2, min(recipe.batch_size, len(self.x) // 4)))
+        network.to(self.device)
+        if task.info.is_image:
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.preprocess = task.preprocess.to(self.device)
+        self.optimizer = make_optimizer(network, recipe, self.device)
+        self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        self.average = Average(network, recipe.ema) if recipe.ema else None
+        self.step = self._restore(span.start) if span.start is not None else 0
+        per_epoch = self.batches.per_epoch
+        self.last = max(self.step + 1, round(span.epochs * per_epoch))
+        self.total = max(self.last, round((span.horizon or span.epochs) * per_epoch))
+        self.look_every = max(1, math.ceil(max(self.last / LOOKS, min(per_epoch, self.last / 2))))
+        weights = task.class_weights if recipe.balance else None
+        self.loss_of = loss_function(task.info, None if weights is None else weights.to(self.device), recipe.label_smoothing)
+        side = task.info.input_shape[-1]
+        self.side = max(1, round(side * span.resolution)) if task.info.is_image and span.resolution < 1 else None
+        self.losses: list[float] = []
+        self.looked_at = self.step
+        self.outcome = Outcome()
+
+    def run(self) -> Outcome:
+        """All steps, then the last look, then the weights."""
+        self.network.train()
+        order = self.batches.order(self.span.seed, self.step, self.last)
+        for x, y in _batches(self.x, self.y, order, self.recipe, self.device):
+            if self._is_out_of_time():
+                break
+            loss = self._make_step(x, y)
+            if not math.isfinite(loss):
+                return self._end(TrialState.FAILED, f"training diverged: the loss became {loss} at epoch {self._epoch():.2g}")
+            if self.step == self.last or (self.step % self.look_every == 0 and self.last - self.step >= self.look_every // 2):
+                self._look()
+                if self._is_hopeless():
+                    self._end(TrialState.PRUNED, "hopeless: after half of its training no better than ignoring the input")
+                    break
+        if self.outcome.state == TrialState.FAILED:
+            return self.outcome
+        if self.step > self.looked_at:
+            self._look()
+        if not all(map(math.isfinite, self.outcome.metrics.values())):
+            return self._end(TrialState.FAILED, "the network's outputs on validation data are not finite")
+        if self.span.save is not None:
+            average = self.average.state if self.average is not None else None
+            save_checkpoint(self.span.save, self.network, average, self.optimizer, self._epoch())
+        if self.average is not None:
+            self.network.load_state_dict(self.average.state)
+        self.network.eval()
+        return self.outcome
+
+    def _make_step(self, x: Tensor, y: Tensor) -> float:
+        recipe = self.recipe
+        # everything random in a step follows from the seed and the step's number
+        torch.default_generator.manual_seed(_mixed(self.span.seed, self.step))
+        rate = recipe.learning_rate * learning_rate_at((self.step + 1) / self.total, recipe.warmup)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        if self.task.info.is_image:
+            x = augment(x, recipe)
+        x = _prepared(self.preprocess, x, self.task, self.side)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+            if recipe.mixup:
+                x, order, share = mix(x, recipe.mixup)
+                outputs = self.network(x)
+                loss = share * self.loss_of(outputs, y) + (1 - share) * self.loss_of(outputs, y[order])
+            else:
+                loss = self.loss_of(self.network(x), y)
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            return value
+        loss.backward()  # type: ignore[no-untyped-call]
+        if recipe.gradient_clip:
+            nn.utils.clip_grad_norm_(self.parameters, recipe.gradient_clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.step += 1
+        self.losses.append(value)
+        if self.average is not None:
+            self.average.update(self.step)
+        return value
+
+    def _look(self) -> None:
+        row = {"epoch": self._epoch(), "train_loss": sum(self.losses) / max(1, len(self.losses))}
+        self.losses.clear()
+        if not self.span.refit:
+            with self.average.in_place() if self.average is not None else nullcontext():
+                outputs = predict(self.network, self.task, self.task.valid.x, side=self.side)
+            self.outcome.metrics = measure(self.task.info, outputs, self.task.valid.y, self.task.target_mean, self.task.target_std)
+        self.outcome.curve.append(row | self.outcome.metrics)
+        self.looked_at = self.step
+
+    def _is_out_of_time(self) -> bool:
+        limit, deadline = self.span.time_limit, self.span.deadline
+        if limit is not None and time.monotonic() - self.began > limit:
+            self._end(TrialState.FAILED, f"over its time limit of {limit:.3g} s at epoch {self._epoch():.2g}")
+            return True
+        if deadline is not None and time.time() > deadline:
+            self._end(TrialState.PRUNED, "the budget ended during its training")
+            return True
+        return False
+
+    def _is_hopeless(self) -> bool:
+        """Half of the whole schedule is over, and both the score and the loss are no better than the trivial predictor's."""
+        trivial, metrics = self.task.baseline_score, self.outcome.metrics
+        score = "accuracy" if self.task.info.is_classification else "r2"
+        if self.span.refit or self.step == self.last or self.step / self.total < 0.5 or not {score, "loss"} <= trivial.keys():
+            return False
+        return metrics[score] <= trivial[score] and metrics["loss"] >= trivial["loss"]
+
+    def _restore(self, start: Path) -> int:
+        saved, epochs = load_checkpoint(start)
+        self.network.load_state_dict(saved["network"])
+        restore_optimizer(self.optimizer, saved["optimizer"])
+        if self.average is not None:
+            self.average.load(saved["average"] or saved["network"])
+        return round(epochs * self.batches.per_epoch)
+
+    def _epoch(self) -> float:
+        return self.step / self.batches.per_epoch
+
+    def _end(self, state: TrialState, reason: str) -> Outcome:
+        self.outcome.state, self.outcome.reason = state, reason
+        return self.outcome
+
+
+class Average:
+    """The exponential moving average of a network's state.
+
+    Args:
+        network: as it stands.
+        decay: in [0, 1). Lower in the first steps, k / (k + 9) after k, so that the first weights are soon forgotten.
+    """
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        self._network, self._decay = network, decay
+        self.state: dict[str, Tensor] = {k: v.detach().clone() for k, v in network.state_dict().items()}
+        live = network.state_dict()
+        moving = [k for k, v in live.items() if v.is_floating_point()]
+        counters = [k for k, v in live.items() if not v.is_floating_point()]
+        self._moving = [self.state[k] for k in moving], [live[k] for k in moving]
+        self._counters = [self.state[k] for k in counters], [live[k] for k in counters]
+
+    @torch.no_grad()
+    def update(self, step: int) -> None:
+        """Take in the weights after ``step`` steps."""
+        torch._foreach_lerp_(*self._moving, 1 - min(self._decay, step / (step + 9.0)))
+        for counter, live in zip(*self._counters, strict=True):
+            counter.copy_(live)
+
+    @torch.no_grad()
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from a saved average."""
+        for name, tensor in self.state.items():
+            tensor.copy_(state[name])
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """The network with the averaged weights inside the block, with the trained ones after it."""
+        live = {k: v.detach().clone() for k, v in self._network.state_dict().items()}
+        self._network.load_state_dict(self.state)
+        try:
+            yield
+        finally:
+            self._network.load_state_dict(live)
+
+
+def _mixed(seed: int, step: int) -> int:
+    """A generator's seed: Python's hash of whole numbers, which is the same in every process."""
+    return hash((seed, step)) & 0x7FFFFFFFFFFFFFFF
+
+
+def predict(network: nn.Module, task: Task, x: Tensor, *, side: int | None = None) -> Tensor:
+    """Raw outputs, (N, outputs), of encoded rows in evaluation mode, on the CPU.
+
+    Args:
+        network: on any device.
+        task: gives the preprocessing.
+        x: encoded rows.
+        side: pixels to which images are shrunk first.
+    """
+    device = next(network.parameters(), torch.empty(0)).device
+    preprocess = task.preprocess.to(device)
+    was_training = network.training
+    network.eval()
+    with torch.inference_mode():
+        found = [network(_prepared(preprocess, rows.to(device), task, side)).float().cpu() for rows in x.split(EVALUATION_BATCH)]
+    network.train(was_training)
+    return torch.cat(found) if len(x) else torch.empty(0, task.info.outputs)
+
+
+def _rows(task: Task, data: float, refit: bool) -> tuple[Tensor, Tensor]:
+    x, y = task.train.x, task.train.y
+    if refit:
+        x, y = torch.cat([x, task.valid.x]), torch.cat([y, task.valid.y])
+    if data < 1:
+        # the same rows for every trial of a task, so that they are compared on equal data
+        kept = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))[: max(4, round(len(x) * data))]
+        x, y = x[kept], y[kept]
+    if not task.info.is_classification:
+        y = (y - task.target_mean) / task.target_std
+    return x, y
+
+
+def _batches(
+    x: Tensor, y: Tensor, order: Iterator[Tensor], recipe: Recipe, device: torch.device
+) -> Iterator[tuple[Tensor, Tensor]]:
+    if x.numel() * x.element_size() > recipe.loader_bytes:
+        source = batches_from_loader(x, y, order, pin=device.type == "cuda")
+    else:
+        source = batches_from_memory(x, y, order)
+    for xb, yb in source:
+        yield xb.to(device, non_blocking=True), yb.to(device, non_blocking=True)
+
+
+def _prepared(preprocess: nn.Module, x: Tensor, task: Task, side: int | None) -> Tensor:
+    x = preprocess(x)
+    if side is not None:
+        x = interpolate(x, size=(side, side), mode="area")
+    return x.contiguous(memory_format=torch.channels_last) if task.info.is_image else x

@@ -1,0 +1,110 @@
+"""How a network is trained: every setting of the loop, in one value."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal
+
+from searchitect.core import SettingError, TaskInfo
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The settings of the training loop.
+
+    Attributes:
+        optimizer: AdamW, or SGD with Nesterov momentum.
+        learning_rate: at the peak of the schedule.
+        weight_decay: of weight matrices and kernels; biases and normalisation are left alone.
+        momentum: of SGD.
+        batch_size: examples per step; never more than a quarter of the training rows.
+        warmup: part of the schedule during which the learning rate rises, in [0, 1).
+        label_smoothing: probability mass spread over all classes, in [0, 1).
+        crop: pixels by which images are shifted at random, in [0, side / 2).
+        flip: mirror half of the images, where the task allows it.
+        cutout: side of the square that is blanked in every image, in pixels; 0: none.
+        mixup: alpha of the Beta distribution that mixes pairs of examples; 0: none.
+        ema: decay of the moving average of the weights that is evaluated and kept, in [0, 1); 0: none.
+        gradient_clip: largest norm of the gradient; 0: not clipped.
+        balance: weigh classes by inverse frequency where the task found them imbalanced.
+        precision: float32, or bfloat16 mixed precision.
+        loader_bytes: training data larger than this are read through a ``DataLoader`` with worker threads' pinned batches.
+        device: "auto" takes a GPU where there is one.
+    """
+
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    learning_rate: float = 3e-3
+    weight_decay: float = 0.02
+    momentum: float = 0.9
+    batch_size: int = 128
+    warmup: float = 0.1
+    label_smoothing: float = 0.0
+    crop: int = 0
+    flip: bool = False
+    cutout: int = 0
+    mixup: float = 0.0
+    ema: float = 0.0
+    gradient_clip: float = 5.0
+    balance: bool = False
+    precision: Literal["float32", "bfloat16"] = "float32"
+    loader_bytes: int = 2**31
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        ranges = {
+            "learning_rate": (1e-12, 1e3),
+            "weight_decay": (0, 1e3),
+            "momentum": (0, 0.9999),
+            "batch_size": (1, 2**20),
+            "warmup": (0, 0.99),
+            "label_smoothing": (0, 0.99),
+            "crop": (0, 2**12),
+            "cutout": (0, 2**12),
+            "mixup": (0, 100),
+            "ema": (0, 0.99999),
+            "gradient_clip": (0, 1e6),
+            "loader_bytes": (0, 2**62),
+        }
+        for name, (low, high) in ranges.items():
+            if not low <= getattr(self, name) <= high:
+                raise SettingError(f"recipe: {name} must lie in [{low:g}, {high:g}], got {getattr(self, name)}")
+        for name, allowed in {"optimizer": ("adamw", "sgd"), "precision": ("float32", "bfloat16")}.items():
+            if getattr(self, name) not in allowed:
+                raise SettingError(f"recipe: {name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
+
+    def with_settings(self, settings: Mapping[str, Any]) -> "Recipe":
+        """A copy with some settings changed. Raises `SettingError` for one that does not exist."""
+        known = {f.name for f in fields(self)}
+        for name in settings:
+            if name not in known:
+                raise SettingError(f"recipe: unknown setting {name!r}; known are {', '.join(sorted(known))}")
+        return replace(self, **settings)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def default_recipe(info: TaskInfo, *, flips: bool = False, imbalanced: bool = False) -> Recipe:
+    """What works on most tasks of a kind: AdamW with warm-up and cosine, light augmentation of images.
+
+    Args:
+        info: the task.
+        flips: mirrored images keep their labels.
+        imbalanced: the task carries class weights.
+    """
+    # small sets need many steps, large ones large batches: about 16 to 400 steps an epoch
+    batch_size = 2 ** round(math.log2(min(max(info.train_rows / 24, 16), 128 if info.is_image else 256)))
+    if not info.is_image:
+        return Recipe(batch_size=batch_size, learning_rate=2e-3, weight_decay=0.02, ema=0.98, balance=False)
+    side = min(info.input_shape[1:])
+    return Recipe(
+        batch_size=batch_size,
+        learning_rate=4e-3,
+        weight_decay=0.03,
+        label_smoothing=0.05 if info.is_classification else 0.0,
+        crop=max(1, side // 14),
+        flip=flips,
+        cutout=side // 4 if side >= 24 else 0,
+        ema=0.98,
+        balance=imbalanced,
+    )
