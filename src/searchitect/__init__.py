@@ -7,7 +7,9 @@
 Names are loaded when they are used: importing searchitect does not import torch.
 """
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -49,7 +51,22 @@ __all__ = [
     "search",
 ]
 
-_API = frozenset({"Result", "load_result", "search"})
+_API = frozenset({"Result", "load_result"})
+
+
+class _Package(ModuleType):
+    """Keeps ``searchitect.search`` the function: importing the room ``searchitect.search.*`` would bind the module to that name."""
+
+    @property
+    def search(self) -> Any:
+        return import_module("searchitect.api").search
+
+    @search.setter
+    def search(self, value: Any) -> None:
+        pass  # the import system, which has put the module into sys.modules already
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:

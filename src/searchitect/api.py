@@ -1,6 +1,7 @@
 """The Python interface: ``search`` and what it returns."""
 
 import csv
+import math
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,7 +29,8 @@ from searchitect.core import (
 from searchitect.search.folder import read_json, write_json, write_text
 from searchitect.search.loop import Status
 from searchitect.search.plan import Plan
-from searchitect.search.run import Found, Setup, run_search
+from searchitect.search.run import Found, run_search
+from searchitect.search.setup import Setup
 
 SpaceLike = str | Space | None
 StrategyLike = str | Strategy | type[Strategy] | Callable[..., Strategy]
@@ -83,7 +85,8 @@ class Result:
         by_id = {t.id: t for t in self.trials}
         winner = self.summary.get("winner")
         if winner is None:
-            found = by_id.get(self.summary.get("best_trial") if self.summary.get("best_trial") is not None else -1)
+            place = self.summary.get("best_trial")
+            found = None if place is None else by_id.get(place)
             return None if found is None else Best(found, None, None, dict(found.metrics))
         from searchitect.export import load_deployment
 
@@ -343,8 +346,8 @@ def _fidelity(text: str | None) -> tuple[Fidelity | None, bool]:
         try:
             found[key.strip()] = float(value)
         except ValueError:
-            found = {"": 0.0}
-        if key.strip() not in ("epochs", "data", "resolution"):
+            found[key.strip()] = math.nan
+        if key.strip() not in ("epochs", "data", "resolution") or not math.isfinite(found[key.strip()]):
             raise SettingError(f"fidelity={text!r} is not understood: write 'epochs=2,data=0.5,resolution=0.5' or a part of it")
     return Fidelity(found.get("epochs", 1.0), found.get("data", 1.0), found.get("resolution", 1.0)), "epochs" in found
 
@@ -394,7 +397,9 @@ def _compare_in_full(result: Result, setup: Setup, on_status: Callable[[Status],
     metric = setup.objectives[0].metric
     ours, theirs = result.summary.get("winner"), found.result.get("winner")
     full: dict[str, Any] = {"sentence": "The equal-budget random search, or this search, ended without a winner."}
-    if ours and theirs:
+    if found.is_interrupted:
+        full["sentence"] = "The equal-budget random search was interrupted: the same command goes on with it."
+    elif ours and theirs:
         full = {
             "search": {k: ours[k] for k in ("validation", "test")},
             "random": {k: theirs[k] for k in ("validation", "test")},
@@ -459,7 +464,22 @@ def _write_tables(result: Result) -> None:
         "spec",
     ]
     rows = [
-        [t.id, t.origin, str(t.state), t.key, t.fidelity.epochs, t.fidelity.data, t.fidelity.resolution, t.parent, t.twin, t.seed, round(t.seconds, 3), *(t.metrics.get(n) for n in names), t.reason, t.architecture.text]
+        [
+            t.id,
+            t.origin,
+            str(t.state),
+            t.key,
+            t.fidelity.epochs,
+            t.fidelity.data,
+            t.fidelity.resolution,
+            t.parent,
+            t.twin,
+            t.seed,
+            round(t.seconds, 3),
+            *(t.metrics.get(n) for n in names),
+            t.reason,
+            t.architecture.text,
+        ]
         for t in result.trials
     ]
     _write_csv(result.folder / "trials.csv", head, rows)

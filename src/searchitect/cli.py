@@ -108,7 +108,7 @@ def search(
             estimator=estimator,
             training=training,
             fidelity=fidelity,
-            workers=workers or _default_workers(),
+            workers=workers if workers is not None else _default_workers(),
             seed=seed,
             out=out,
             name=name,

@@ -8,8 +8,8 @@ from searchitect.metrics import bootstrap_interval, percentile_interval
 @pytest.mark.parametrize("level", [0.8, 0.95])
 def test_intervals_of_normal_means_cover_as_often_as_they_say(level: float) -> None:
     rng = np.random.default_rng(0)
-    samples = rng.normal(3.0, 2.0, size=(1500, 60))
-    intervals = [bootstrap_interval(sample, level=level, draws=400, seed=i) for i, sample in enumerate(samples)]
+    samples = rng.normal(3.0, 2.0, size=(3000, 150))
+    intervals = [bootstrap_interval(sample, level=level, draws=300, seed=i) for i, sample in enumerate(samples)]
     covered = np.mean([low <= 3.0 <= high for low, high in intervals])
     assert covered == pytest.approx(level, abs=0.02)
 

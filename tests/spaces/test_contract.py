@@ -79,15 +79,6 @@ def test_the_counted_size_equals_the_number_enumerated(space: Space) -> None:
 
 
 @pytest.mark.parametrize("space", SPACES, ids=IDS)
-def test_paths_of_choices_do_not_depend_on_the_settings(space: Space) -> None:
-    """Decisions of a smaller space remain decisions of a larger one."""
-    if not isinstance(space, ConvNet):
-        pytest.skip("only the convolutional space changes its choices with its settings")
-    small = ConvNet(max_stages=2, max_depth=2).sample(random.Random(3))
-    assert ConvNet(max_stages=4, max_depth=3).decide(small.decisions) == small
-
-
-@pytest.mark.parametrize("space", SPACES, ids=IDS)
 def test_sampling_and_mutating_take_far_less_than_a_millisecond(space: Space) -> None:
     rng = random.Random(0)
     parent = space.sample(rng)

@@ -435,7 +435,7 @@ def _count_one(node: OpenNode) -> float:
             return sum(count_decisions(inner) for inner in node.inner)
         case SomeOf():
             # elementary symmetric polynomial: the sum over all k-subsets of the product of their counts
-            ways: list[float] = [1] + [0] * node.k
+            ways: list[float] = [1, *[0] * node.k]
             for inner in node.inner:
                 count = count_decisions(inner)
                 for size in range(node.k, 0, -1):
@@ -446,7 +446,7 @@ def _count_one(node: OpenNode) -> float:
                 return high - low + 1
             return 1 if low == high else INFINITE
         case Repeat(low=low, high=high):
-            lengths: list[float] = [1.0]
+            lengths: list[float] = [1]
             for inner in node.inner:
                 lengths.append(lengths[-1] * count_decisions(inner))
             return sum(lengths[low : high + 1])

@@ -4,6 +4,7 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, is_dataclass
+from functools import partial
 from typing import Any, ClassVar, Self, final
 
 from searchitect.core.architecture import Architecture, canonical_json, hash_text
@@ -101,14 +102,7 @@ class Space(ABC):
             for value in domain.values():
                 if value == architecture.decisions[path]:
                     continue
-                changed = {**architecture.decisions, path: value}
-                yield self._read(
-                    PolicyChooser(
-                        lambda at, d, _, changed=changed: (
-                            changed[at] if at in changed and d.allows(changed[at]) else d.values()[0]
-                        )
-                    )
-                )
+                yield self._read(PolicyChooser(partial(_follow, {**architecture.decisions, path: value})))
 
     @final
     def decide(self, decisions: Mapping[str, Any]) -> Architecture:
@@ -191,3 +185,8 @@ class Space(ABC):
                 "make it with space.sample, space.decide or space.enumerate"
             )
         return architecture.decisions
+
+
+def _follow(decisions: Mapping[str, Any], path: str, domain: Domain, _: Mapping[str, Any]) -> Any:
+    """A policy: the decision that was made before, where it is still allowed, else the first value."""
+    return decisions[path] if path in decisions and domain.allows(decisions[path]) else domain.values()[0]

@@ -49,6 +49,8 @@ class FromScratch(Estimator):
             time_limit=job.time_limit,
             deadline=job.deadline,
             refit=job.refit,
+            resumable=job.fidelity.epochs < job.horizon,
+            looks=20 if job.fidelity.epochs >= job.horizon else 8,
         )
         outcome = train(network, task, recipe_for(task, spec, self.settings), span)
         return Measurement(outcome.metrics, outcome.curve, outcome.state, outcome.reason)

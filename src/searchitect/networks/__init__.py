@@ -29,13 +29,13 @@ def build(space: Space, spec: Any, info: TaskInfo) -> nn.Module:
         SpaceError: where nobody says how to build it, or what was built is not a module.
     """
     own = getattr(space, "build", None)
-    module = (own or _find_build(space))(spec, info)
+    module = (own or find_build(space))(spec, info)
     if not isinstance(module, nn.Module):
         raise SpaceError(f"build of the space {space.name!r} must return a torch.nn.Module, got {type(module).__name__}")
     return module
 
 
-def _find_build(space: Space) -> Any:
+def find_build(space: Space) -> Any:
     """``build`` of the networks file named as the space, or as the nearest of its parent classes."""
     for parent in type(space).__mro__:
         name = parent.__dict__.get("name")

@@ -1,7 +1,7 @@
 """From a spec to what a drawing shows: blocks, and groups of blocks, from input to output.
 
-The everyday spaces are read with their own knowledge (sizes, shortcuts); any other spec by its structure: a dict with something inside
-becomes a group, a list becomes a sequence, everything else becomes a block or a line of details.
+The everyday spaces are read with their own knowledge (sizes, shortcuts); any other spec by its structure: a dict with something
+inside becomes a group, a list becomes a sequence, everything else becomes a block or a line of details.
 """
 
 import json
@@ -73,12 +73,14 @@ class Group:
         parts: from input to output.
         detail: beside the title.
         is_beside: not part of the flow: settings.
+        is_parallel: the parts are blocks beside each other: each sees the input, their outputs are joined.
     """
 
     title: str
     parts: tuple["Part", ...]
     detail: str = ""
     is_beside: bool = False
+    is_parallel: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,12 +100,16 @@ def parts_of(spec: Any, info: TaskInfo | None) -> list[Part]:
         return _convnet(spec, info)
     if isinstance(spec, Mapping) and _cell_rows(spec.get("cell")) is not None and "channels" in spec:
         return _nasbench201(spec, info)
-    if isinstance(spec, Mapping) and isinstance(spec.get("body"), Mapping) and spec["body"].get("kind") in ("mlp", "resmlp"):
+    if (
+        isinstance(spec, Mapping)
+        and _is_mapping_with_list(spec.get("body"), "blocks")
+        and spec["body"].get("kind") in ("mlp", "resmlp")
+    ):
         return _mlp(spec, info)
     return [_input(info), *_any(spec), _output(info)]
 
 
-# --- the everyday spaces ---------------------------------------------------------------------------------------------------------
+# --- the everyday spaces ----------------------------------------------------------------------------------------------
 
 
 def _convnet(spec: Mapping[str, Any], info: TaskInfo | None) -> list[Part]:
@@ -135,10 +141,13 @@ def _convnet(spec: Mapping[str, Any], info: TaskInfo | None) -> list[Part]:
             keeps_shape = not strided and (number > 0 or incoming == width)
             inner.append(_convolution_block(kind, block, width, strided, keeps_shape))
         parts.append(Group(f"Stage {place}", _merge_equal(inner), _size(side, width)))
-    activation = spec.get("activation")
-    parts.append(Block("Average pool", _join("global", _channels(width)), "pool", width=width))
-    parts.append(_head(info, spec.get("dropout"), width))
+    head = spec.get("head") or {}
+    grid = int(head.get("grid") or 1)
+    where = "global" if grid == 1 else f"over each cell of a {grid} × {grid} grid"
+    parts.append(Block("Average pool", _join(where, _channels(width)), "pool", width=width))
+    parts.append(_head(info, head.get("dropout"), width))
     parts.append(_output(info))
+    activation = spec.get("activation")
     if activation:
         parts.append(Group("Everywhere", (Block(f"{activation} activation", "batch normalisation", "none"),), is_beside=True))
     return parts
@@ -171,7 +180,7 @@ def _mlp(spec: Mapping[str, Any], info: TaskInfo | None) -> list[Part]:
             )
             encodings.append(Block(f"{what} {kind}", _details(encoding, leave=("kind",)), "encode"))
     if encodings:
-        parts.append(Group("Encoding", tuple(encodings)))
+        parts.append(Group("Encoding", tuple(encodings), is_parallel=len(encodings) > 1))
     common = _join(
         _known(spec.get("normalisation"), "{} norm"),
         spec.get("activation"),
@@ -232,7 +241,7 @@ def _cell_rows(value: Any) -> tuple[tuple[str, ...], ...] | None:
     return tuple(tuple(str(operation) for operation in row) for row in value)
 
 
-# --- any other spec --------------------------------------------------------------------------------------------------------------
+# --- any other spec ---------------------------------------------------------------------------------------------------
 
 
 def _any(spec: Any) -> list[Part]:
@@ -255,7 +264,7 @@ def _named(name: str, value: Any) -> list[Part]:
     """A field of a spec that holds something."""
     if isinstance(value, list):
         parts = _sequence(name, value)
-        return [Group(_pretty(name), tuple(parts))] if len(parts) > 1 else parts
+        return [Group(_pretty(name), tuple(parts))] if parts else []
     inner = {key: item for key, item in value.items() if _is_container(item)}
     if not inner:
         return [_block(name, value)]
@@ -312,7 +321,7 @@ def _place(name: str) -> int:
     return FLOW.index(name) if name in FLOW else len(FLOW)
 
 
-# --- words -----------------------------------------------------------------------------------------------------------------------
+# --- words ------------------------------------------------------------------------------------------------------------
 
 
 def _merge_equal(parts: Sequence[Part]) -> tuple[Part, ...]:

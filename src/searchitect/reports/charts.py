@@ -1,8 +1,9 @@
 """What each chart shows, as plain data that ``report.js`` draws: layers of points, lines and bands over two axes.
 
-A view is {"x": axis, "y": axis, "layers": [layer, ...]}; an axis is {"label", "kind", "log", "low", "high"}, where low and high may be
-missing; a layer is {"type": "points" | "line" | "band" | "limit", "name", "tone", "rows"} with rows [x, y, trial id] or [x, low, high].
-A tone is the name of a colour in ``report.css``. Long series are thinned out: a screen shows about a thousand points.
+A view is {"x": axis, "y": axis, "layers": [layer, ...]}, with "legend", where the order of the names matters. An axis is
+{"label", "kind", "log", "low", "high"}, where low and high may be missing. A layer is {"type": "points" | "line" | "band" |
+"limit", "name", "tone", "rows"} with rows [x, y, trial id] or [x, low, high]. A tone is the name of a colour in ``report.css``.
+Long series are thinned out: a screen shows about a thousand points.
 """
 
 import math
@@ -53,8 +54,8 @@ def axis(metric: str, *, label: str | None = None, log: bool = False) -> dict[st
 def progress_views(data: ReportData, goal: Goal) -> dict[str, View]:
     """Best score so far, against trials and against time, over the scores themselves; no views before the first score.
 
-    The line counts the search's own trials at any fidelity; those of the interleaved baseline and of the final step are drawn, but not
-    counted.
+    The line counts the search's own trials at any fidelity; those of the interleaved baseline and of the final step are drawn,
+    but not counted.
     """
     scored = [(t, s) for t in finished_order(data.trials) if t.twin is None and (s := score_of(t, goal)) is not None]
     if not scored:
@@ -71,15 +72,15 @@ def progress_views(data: ReportData, goal: Goal) -> dict[str, View]:
         for trial, score in scored:
             x = order.get(trial.id, 0) if name == "trials" else (trial.finished or 0.0)
             key, tone = _group(trial, tones)
-            groups.setdefault(key, (tone, []))[1].append([round_figure(x), round_figure(score), trial.id])
+            groups.setdefault(key, (tone, []))[1].append([x, score, trial.id])
             if is_search(trial) and (not best or goal.better(score, best[-1][1])):
-                best.append([round_figure(x), score, trial.id])
+                best.append([x, score, trial.id])
         if best:
             last = max(row[0] for _, rows in groups.values() for row in rows)
             best.append([last, best[-1][1], best[-1][2]])
         share = MOST_POINTS // len(groups)
         layers: list[dict[str, Any]] = [
-            {"type": "points", "name": title, "tone": tone, "rows": thin(rows, share)}
+            {"type": "points", "name": title, "tone": tone, "rows": _rounded(thin(rows, share))}
             for (_, title), (tone, rows) in sorted(groups.items())
         ]
         if best:
@@ -113,7 +114,7 @@ def _focus(scores: Sequence[float], goal: Goal) -> dict[str, float]:
 
 
 def _rounded(rows: Sequence[Row]) -> list[Row]:
-    return [[round_figure(value) for value in row] for row in rows]
+    return [[None if value is None else round_figure(value) for value in row] for row in rows]
 
 
 def baseline_views(data: ReportData, goal: Goal) -> dict[str, View]:
@@ -124,7 +125,10 @@ def baseline_views(data: ReportData, goal: Goal) -> dict[str, View]:
         return {}
     metric = str(get(baseline, "metric", default=goal.metric))
     band = [[p["n"], p["low"], p["high"]] for p in curve if is_number(p.get("low")) and is_number(p.get("high"))]
-    search = [[p["n"], p["best"]] for p in get(baseline, "search_curve", default=[]) if is_number(p.get("best"))]
+    last = max(p["n"] for p in curve)  # beyond it the random draws are too few to say anything
+    search = [
+        [p["n"], p["best"]] for p in get(baseline, "search_curve", default=[]) if is_number(p.get("best")) and p["n"] <= last
+    ]
     layers: list[dict[str, Any]] = [
         {"type": "band", "name": "95 % interval", "tone": "baseline", "rows": _rounded(thin(band, 300))},
         {
@@ -141,7 +145,7 @@ def baseline_views(data: ReportData, goal: Goal) -> dict[str, View]:
     spread = max(values) - min(values)
     ends = {"low": min(values) - 0.1 * spread} if goal.direction == "max" else {"high": max(values) + 0.1 * spread}
     view = {
-        "x": {"label": "trials", "kind": "count", "log": False, "low": 0},
+        "x": {"label": "architectures tried", "kind": "count", "log": False, "low": 0},
         "y": axis(metric, label=f"best validation {label_of(metric)}") | (ends if spread > 0 else {}),
         "layers": [layer for layer in layers if layer["rows"]],
     }
@@ -165,44 +169,65 @@ def trade_off_views(data: ReportData, goals: Sequence[Goal]) -> dict[str, View]:
     main = goals[0]
     limits = {limit.metric: limit for limit in constraints_of(data)}
     others = list(dict.fromkeys([g.metric for g in goals[1:]] + [m for m in limits if m != main.metric]))
-    front = set(get(data.result, "front", default=[]))
+    front = set(get(data.result, "front", default=[])) or _front(data.trials, goals)
     views: dict[str, View] = {}
     for metric in others:
-        groups: dict[str, list[Row]] = {"infeasible": [], "other": [], "front": []}
+        groups: dict[str, list[Row]] = {"infeasible": [], "other": [], "final": [], "front": []}
         for trial in data.trials:
             x, y = trial.metrics.get(metric), trial.metrics.get(main.metric)
             if not is_number(x) or trial.twin is not None:
                 continue
             if trial.state is TrialState.INFEASIBLE:
-                groups["infeasible"].append([round_figure(x), round_figure(y) if is_number(y) else None, trial.id])  # type: ignore[arg-type]
+                groups["infeasible"].append([x, y if is_number(y) else None, trial.id])
             elif trial.state is TrialState.COMPLETE and is_number(y):
-                groups["front" if trial.id in front else "other"].append([round_figure(x), round_figure(y), trial.id])  # type: ignore[arg-type]
+                groups["final" if trial.origin == "final" else "front" if trial.id in front else "other"].append(
+                    [x, y, trial.id]
+                )
         xs = [row[0] for rows in groups.values() for row in rows if row[0] > 0]
         if not groups["front"] and not groups["other"]:
             continue
-        on_front = sorted(groups["front"])
+        on_front = _rounded(sorted(groups["front"]))
         layers: list[dict[str, Any]] = [
             {
                 "type": "points",
                 "name": "over a limit",
                 "tone": "faint",
                 "hollow": True,
-                "rows": thin(groups["infeasible"], 300),
+                "rows": _rounded(thin(groups["infeasible"], 300)),
             },
-            {"type": "points", "name": "trial", "tone": "rung2", "rows": thin(groups["other"], MOST_POINTS)},
+            {"type": "points", "name": "trial", "tone": "rung2", "rows": _rounded(thin(groups["other"], MOST_POINTS))},
+            {"type": "points", "name": "final training", "tone": "final", "rows": _rounded(thin(groups["final"], 300))},
             {"type": "line", "name": "", "tone": "front", "step": len(goals) == 2, "rows": on_front if len(goals) == 2 else []},
             {"type": "points", "name": "Pareto front", "tone": "front", "large": True, "rows": thin(on_front, 300)},
         ]
         if metric in limits:
             value = round_figure(limits[metric].limit)
             layers.append({"type": "limit", "name": f"limit {limits[metric]}", "tone": "bad", "rows": [[value]]})
-        scores = [row[1] for rows in (groups["other"], groups["front"]) for row in rows]
+        scores = [row[1] for rows in (groups["other"], groups["final"], groups["front"]) for row in rows]
         views[label_of(metric)] = {
             "x": axis(metric, log=bool(xs) and len(xs) > 1 and max(xs) > 10 * min(xs)),
             "y": axis(main.metric, label=f"validation {label_of(main.metric)}") | _focus(scores, main),
             "layers": [layer for layer in layers if layer["rows"]],
         }
     return views
+
+
+def _front(trials: Iterable[Trial], goals: Sequence[Goal]) -> set[int]:
+    """The non-dominated trials of the search for two objectives: the front of a run that has no result yet."""
+    if len(goals) != 2:
+        return set()
+    found: set[int] = set()
+    least = math.inf
+    keyed = (
+        ((goals[0].sort_key(score_of(t, goals[0])), goals[1].sort_key(score_of(t, goals[1]))), t)
+        for t in trials
+        if is_search(t)
+    )
+    for (_, second), trial in sorted(keyed, key=lambda pair: pair[0]):
+        if second < least:
+            least = second
+            found.add(trial.id)
+    return found
 
 
 def curve_views(data: ReportData, goal: Goal) -> dict[str, View]:
@@ -235,6 +260,7 @@ def curve_views(data: ReportData, goal: Goal) -> dict[str, View]:
                 "x": {"label": "epoch", "kind": "number", "log": False, "low": 0},
                 "y": axis(metric, label=title),
                 "layers": layers,
+                "legend": [*(fidelity_text(fidelity) for fidelity in tones), "final training"],
             }
     return views
 

@@ -1,7 +1,8 @@
 """Which decisions mattered: how much worse a forest ranks unseen trials when it is lied to about one decision.
 
-Grouped permutation importance, measured out of sample: Breiman 2001, "Random Forests", section 10; forests of extremely randomised
-trees: Geurts et al. 2006. Fitted on the ranks of the scores, so that one diverged trial does not outweigh all others.
+Grouped permutation importance, measured out of sample: Breiman 2001, "Random Forests", section 10; forests of extremely
+randomised trees: Geurts et al. 2006. Fitted on the ranks of the scores, so that one diverged trial does not outweigh all
+others.
 """
 
 import random
@@ -17,17 +18,17 @@ from searchitect.reports.formatting import format_number, is_number
 FEWEST_TRIALS: Final = 12
 """Below this many comparable trials nothing is said."""
 
-_MOST_TRIALS: Final = 1000  # a random part of more: the shares no longer move, and the report stays quick
+_MOST_TRIALS: Final = 600  # a random part of more: the shares no longer move, and the report stays quick
 _FOLDS: Final = 5
-_TREES: Final = 60
-_REPEATS: Final = 3
+_TREES: Final = 40
+_REPEATS: Final = 2
 _MOST_NUMBERS: Final = 4_000_000
 
 Matrix = NDArray[np.float64]
 
 
 def comparable_trials(trials: Iterable[Trial], metric: str) -> list[Trial]:
-    """Those that can be compared with each other: complete, with the metric, at the fidelity of most trials, each training once."""
+    """Those that can be compared with each other: complete, with the metric, at the fidelity of most, trained itself."""
     usable = [
         trial
         for trial in trials
@@ -49,14 +50,15 @@ def importance(trials: Iterable[Trial], metric: str, direction: str) -> list[dic
     """Which decisions mattered, the most important first.
 
     Args:
-        trials: of one run; those at the base fidelity are used (`comparable_trials`), at most 1,000 of them.
+        trials: of one run; those at the base fidelity are used (`comparable_trials`), at most 600 of them.
         metric: the score.
         direction: ``max`` or ``min``: which way is better.
 
     Returns:
-        One dict per decision that varied: ``decision`` (its path), ``share`` (0..1 of what all decisions explain together; all 0 where
-        they explain nothing), ``best_value`` (text), ``best_mean`` (mean score of the trials that took it), ``values`` (value, count,
-        mean; best first), ``trials`` (how many were used). Empty where fewer than 12 trials can be compared.
+        One dict per decision that varied: ``decision`` (its path), ``share`` (0..1 of what all decisions explain together; all
+        0 where they explain nothing), ``best_value`` (text), ``best_mean`` (mean score of the trials that took it), ``values``
+        (value, count, mean; best first), ``trials`` (how many were used), ``explained`` (by all
+        decisions together, of the differences in rank between unseen trials, at most 1). Empty where fewer than 12 can be compared.
     """
     usable = comparable_trials(trials, metric)
     if len(usable) < FEWEST_TRIALS:
@@ -69,7 +71,7 @@ def importance(trials: Iterable[Trial], metric: str, direction: str) -> list[dic
         return []
     scores = np.array([trial.metrics[metric] for trial in usable], dtype=np.float64)
     groups = [_encode([row.get(path) for row in rows]) for path in paths]
-    rises = _permutation_rises(groups, _ranks(scores))
+    rises, explained = _permutation_rises(groups, _ranks(scores))
     total = float(rises.sum())
     found = []
     for path, rise in zip(paths, rises, strict=True):
@@ -82,6 +84,7 @@ def importance(trials: Iterable[Trial], metric: str, direction: str) -> list[dic
                 "best_mean": values[0]["mean"],
                 "values": values,
                 "trials": len(usable),
+                "explained": explained,
             }
         )
     return sorted(found, key=lambda entry: -float(str(entry["share"])))
@@ -124,21 +127,25 @@ def _ranks(scores: Matrix) -> Matrix:
     return np.asarray(middles[inverse] / max(1, len(scores) - 1), dtype=np.float64)
 
 
-def _permutation_rises(groups: Sequence[Matrix], target: Matrix) -> Matrix:
-    """Per decision: by how much shuffling its columns raises the squared error on held-out trials; at least 0."""
+def _permutation_rises(groups: Sequence[Matrix], target: Matrix) -> tuple[Matrix, float]:
+    """Per decision: by how much shuffling its columns raises the squared error on held-out trials; and the share explained.
+
+    All rises are 0 where the forest does no better on held-out trials than the mean: its splits are then noise.
+    """
     from sklearn.ensemble import ExtraTreesRegressor
 
     rng = np.random.default_rng(0)
     table = np.concatenate(groups, axis=1)
     edges = np.cumsum([0, *(group.shape[1] for group in groups)])
     folds = rng.permutation(len(target)) % _FOLDS
-    rises = np.zeros(len(groups))
+    rises, left = np.zeros(len(groups)), 0.0
     for fold in range(_FOLDS):
         held = folds == fold
         forest = ExtraTreesRegressor(_TREES, min_samples_leaf=2, random_state=fold, n_jobs=1)
         forest.fit(table[~held], target[~held])
         test, truth = table[held], target[held]
         error = float(((forest.predict(test) - truth) ** 2).sum())
+        left += error
         at_once = max(1, _MOST_NUMBERS // (_REPEATS * test.size))  # decisions per call: few calls, bounded memory
         for first in range(0, len(groups), at_once):
             places = range(first, min(first + at_once, len(groups)))
@@ -149,7 +156,9 @@ def _permutation_rises(groups: Sequence[Matrix], target: Matrix) -> Matrix:
                     shuffled[place - first, repeat, :, columns] = test[rng.permutation(len(test)), columns]
             guesses = forest.predict(shuffled.reshape(-1, table.shape[1])).reshape(len(places), _REPEATS, -1)
             rises[places] += ((guesses - truth) ** 2).sum(axis=2).mean(axis=1) - error
-    return np.asarray(np.maximum(rises, 0.0), dtype=np.float64)
+    spread = float(((target - target.mean()) ** 2).sum())
+    explained = 1 - left / spread if spread > 0 else 0.0
+    return np.asarray(np.maximum(rises, 0.0) * (explained > 0), dtype=np.float64), explained
 
 
 def _values(values: Sequence[Any], scores: Matrix, direction: str) -> list[dict[str, Any]]:

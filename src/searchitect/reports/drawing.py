@@ -15,27 +15,33 @@ _HEADER: Final = 28
 _CHARACTER: Final = 7.4  # px of one letter of a title, 13 px bold; details are smaller
 _MOST_BOXES: Final = 300  # a drawing beyond this length helps nobody
 
-_STYLE: Final = """
-.arch{font:13px system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;--k:#16202b;--m:#5b6875;--l:#d5dce3;--p:#fff;--f:#f5f7f9;
---conv:#2563a8;--depthwise:#0f7f78;--pool:#8a6410;--linear:#6b46b8;--encode:#b0456b;--attention:#a8471d;--none:#7b8794;--end:#16202b;--other:#3e5c76}
-@media (prefers-color-scheme:dark){.arch{--k:#e8edf2;--m:#9aa7b4;--l:#35414d;--p:#1a222b;--f:#141b22;
---conv:#6aa9ee;--depthwise:#45c4b8;--pool:#dcae4c;--linear:#ab8df0;--encode:#ec86aa;--attention:#ee9366;--none:#8a97a4;--end:#e8edf2;--other:#8fb2d0}}
-@media print{.arch{--k:#16202b;--m:#5b6875;--l:#d5dce3;--p:#fff;--f:#f5f7f9;
---conv:#2563a8;--depthwise:#0f7f78;--pool:#8a6410;--linear:#6b46b8;--encode:#b0456b;--attention:#a8471d;--none:#7b8794;--end:#16202b;--other:#3e5c76}}
-.arch text{fill:var(--k)}.arch .b{font-weight:600}.arch .d{fill:var(--m);font-size:11.5px}.arch .g{font-weight:600;font-size:12px}
-.arch .frame{fill:var(--f);stroke:var(--l)}.arch .beside{fill:none;stroke:var(--l);stroke-dasharray:4 4}
-.arch .wire{fill:none;stroke:var(--m);stroke-width:1.5}.arch .tip{fill:var(--m)}.arch .off{stroke-dasharray:2 5;opacity:.55}
-.arch .box{fill:var(--p);stroke:var(--t);stroke-width:1.5}.arch .wash{fill:var(--t);opacity:.1}.arch .edge{fill:var(--t)}
-.arch .end{fill:var(--k)}.arch .inv{fill:var(--p)}.arch .plus{fill:var(--p);stroke:var(--m);stroke-width:1.5}
-""".replace("\n", "")
+_LIGHT: Final = (
+    "--k:#16202b;--m:#5b6875;--l:#d5dce3;--p:#fff;--f:#f5f7f9;--conv:#2563a8;--depthwise:#0f7f78;--pool:#8a6410;--linear:#6b46b8;"
+    "--encode:#b0456b;--attention:#a8471d;--none:#7b8794;--end:#16202b;--other:#3e5c76"
+)
+_DARK: Final = (
+    "--k:#e8edf2;--m:#9aa7b4;--l:#35414d;--p:#1a222b;--f:#141b22;--conv:#6aa9ee;--depthwise:#45c4b8;--pool:#dcae4c;--linear:#ab8df0;"
+    "--encode:#ec86aa;--attention:#ee9366;--none:#8a97a4;--end:#e8edf2;--other:#8fb2d0"
+)
+_STYLE: Final = (
+    '.arch{font:13px system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}'
+    f".arch{{{_LIGHT}}}@media (prefers-color-scheme:dark){{.arch{{{_DARK}}}}}@media print{{.arch{{{_LIGHT}}}}}"
+    ".arch text{fill:var(--k)}.arch .b{font-weight:600}.arch .d{fill:var(--m);font-size:11.5px}"
+    ".arch .g{font-weight:600;font-size:12px}"
+    ".arch .frame{fill:var(--f);stroke:var(--l)}.arch .beside{fill:none;stroke:var(--l);stroke-dasharray:4 4}"
+    ".arch .wire{fill:none;stroke:var(--m);stroke-width:1.5}.arch .tip{fill:var(--m)}"
+    ".arch .off{stroke-dasharray:2 5;opacity:.55}"
+    ".arch .box{fill:var(--p);stroke:var(--t);stroke-width:1.5}.arch .wash{fill:var(--t);opacity:.1}"
+    ".arch .end{fill:var(--k)}.arch .inv{fill:var(--p)}.arch .plus{fill:var(--p);stroke:var(--m);stroke-width:1.5}"
+)
 
 
 def draw_architecture(spec: Any, info: TaskInfo | Mapping[str, Any] | None = None) -> str:
     """The architecture as an SVG drawing.
 
     Args:
-        spec: plain JSON data, of any space: those of ``convnet``, ``mlp`` and ``nasbench201`` are drawn with sizes and shortcuts, others
-            as nested blocks after the structure of the data.
+        spec: plain JSON data, of any space: those of ``convnet``, ``mlp`` and ``nasbench201`` are drawn with sizes and
+            shortcuts, others as nested blocks after the structure of the data.
         info: of the task: input and output, as `TaskInfo` or its JSON; ``None``: not shown.
 
     Returns:
@@ -132,7 +138,10 @@ class _Pen:
         place = len(self.marks)
         self.y += _HEADER
         self._linked = False
-        self.flow(group.parts, left + _MARGIN, right - _MARGIN)
+        if group.is_parallel:
+            self._side_by_side(group.parts, left + _MARGIN, right - _MARGIN)
+        else:
+            self.flow(group.parts, left + _MARGIN, right - _MARGIN)
         self.y += _MARGIN
         room = right - left - 2 * _MARGIN
         title = _cut(group.title, room / _CHARACTER)
@@ -144,6 +153,17 @@ class _Pen:
             f'<text class="g" x="{left + _MARGIN + 2:g}" y="{top + 18:g}">{escape(title)}</text>'
             f'<text class="d" x="{right - _MARGIN - 2:g}" y="{top + 18:g}" text-anchor="end">{escape(detail)}</text></g>',
         )
+
+    def _side_by_side(self, parts: Sequence[Part], left: float, right: float) -> None:
+        """Blocks in columns of equal width, none leading to another."""
+        top, lowest = self.y, self.y
+        column = (right - left + 8) / len(parts)
+        for place, part in enumerate(parts):
+            if isinstance(part, Block):
+                self.y = top
+                self._block(part, left + place * column, left + (place + 1) * column - 8)
+                lowest = max(lowest, self.y)
+        self.y = lowest
 
     def _block(self, block: Block, left: float, right: float) -> None:
         middle, room = (left + right) / 2, right - left
@@ -232,7 +252,8 @@ class _Pen:
                 self.marks.append(f'<path class="wire{off}" d="{path}"/>')
                 if not off:
                     self.marks.append(
-                        f'<path class="tip" transform="translate({tip[0]:.1f} {tip[1]:.1f}) rotate({tip[2]:.1f})" d="M0 0l-7 -4.5v9z"/>'
+                        f'<path class="tip" d="M0 0l-7 -4.5v9z" '
+                        f'transform="translate({tip[0]:.1f} {tip[1]:.1f}) rotate({tip[2]:.1f})"/>'
                     )
                 labels.append(_edge_label(at, operation))
         self.marks += labels

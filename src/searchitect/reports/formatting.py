@@ -72,15 +72,11 @@ def format_number(value: float) -> str:
 
 
 def format_count(value: float) -> str:
-    """A count: whole below ten thousand, then in thousands (k), millions (M), milliards (G)."""
-    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= (1e4 if unit == "k" else size):
-            return (
-                f"{value / size:.3g}{_NARROW_SPACE}{unit}"
-                if abs(value) < 1000 * size
-                else f"{value / size:.0f}{_NARROW_SPACE}{unit}"
-            )
-    return f"{value:,.0f}".replace(",", _NARROW_SPACE)
+    """A count: whole below ten thousand, then in thousands (k), millions (M), milliards (G), with three digits."""
+    if abs(value) < 1e4:
+        return f"{value:,.0f}".replace(",", _NARROW_SPACE)
+    size, unit = next((size, unit) for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")) if abs(value) >= 0.9995 * size)
+    return f"{float(f'{value / size:.3g}'):,g}{_NARROW_SPACE}{unit}"
 
 
 def format_seconds(value: float) -> str:
@@ -97,7 +93,7 @@ def format_seconds(value: float) -> str:
 
 def format_setting(value: Any) -> str:
     """Any JSON value on one line: text as it is, lists with commas, the rest as JSON; a dash for nothing."""
-    if value is None or value == "" or value == [] or value == {}:
+    if value is None or (isinstance(value, (str, list, tuple, dict)) and not value):
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"

@@ -18,6 +18,7 @@ from searchitect.reports.drawing import draw_architecture
 from searchitect.reports.formatting import format_seconds, format_setting, format_value, label_of
 
 _MOST_DECISIONS: Final = 15
+_LEAST_SHARE: Final = 0.005
 _STATES: Final = ("complete", "pruned", "failed", "infeasible", "duplicate", "running", "waiting")
 
 
@@ -37,7 +38,8 @@ def write_report(data: ReportData, path: Path) -> Path:
         unfinished.write_text(text, encoding="utf-8")
         os.replace(unfinished, path)
     except OSError as error:
-        unfinished.unlink(missing_ok=True) if unfinished.parent.is_dir() else None
+        if unfinished.is_file():
+            unfinished.unlink()
         raise RunError(
             f"the report cannot be written to {path}: {error.strerror or error}; name a folder that exists and is writable"
         ) from None
@@ -53,7 +55,6 @@ def render_report(data: ReportData) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["setting"] = format_setting
     source = environment.loader
     assert source is not None
     script = source.get_source(environment, "report.js")[0]
@@ -81,7 +82,7 @@ def _content(data: ReportData) -> dict[str, Any]:
     }
     return {
         "name": str(get(data.run, "name", default="search")),
-        "created": str(get(data.run, "created", default="")),
+        "created": str(get(data.run, "created", default=""))[:16].replace("T", " "),
         "tags": _tags(data),
         "sentence": str(get(data.result, "sentence", default="")) or _fallback_sentence(data, goal, best),
         "is_finished": get(data.result, "winner") is not None,
@@ -96,7 +97,7 @@ def _content(data: ReportData) -> dict[str, Any]:
         "baseline": str(get(data.result, "baseline", "sentence", default="")),
         "baseline_full": str(get(data.result, "baseline", "full", "sentence", default="")),
         "is_multi_objective": len(goals) > 1,
-        "charts": {name: name_views for name, name_views in views.items() if name_views},
+        "charts": views,
         "summaries": _summaries(views, goal),
         "chart_json": _script_json({"charts": views, "details": table.pop("details")}),
         "importance": _importance(data, goal),
@@ -121,10 +122,11 @@ def _script_json(value: Any) -> Markup:
 def _tags(data: ReportData) -> list[str]:
     settings = get(data.run, "settings", default={})
     space = get(data.run, "space", "name") or settings.get("space")
+    strategy = get(data.run, "strategy", "name") or settings.get("strategy")
     tags = [
         get(data.run, "task", "kind", default="").replace("-", " "),
         f"space {space}" if space else "",
-        f"strategy {settings['strategy']}" if settings.get("strategy") else "",
+        f"strategy {strategy}" if strategy else "",
         f"budget {settings['budget']}" if settings.get("budget") else "",
         f"seed {settings['seed']}" if settings.get("seed") is not None else "",
     ]
@@ -183,8 +185,9 @@ def _importance(data: ReportData, goal: Goal) -> dict[str, Any]:
     if not any(entry["share"] for entry in found):
         return {
             "bars": [],
-            "note": f"No decision explains the scores: on {found[0]['trials']} trials, knowing one does not help to rank unseen ones.",
+            "note": f"No decision explains the scores of the {found[0]['trials']} trials: none helps to rank unseen ones.",
         }
+    shown = [entry for entry in found[:_MOST_DECISIONS] if entry["share"] >= _LEAST_SHARE]
     bars = [
         {
             "decision": entry["decision"],
@@ -196,13 +199,13 @@ def _importance(data: ReportData, goal: Goal) -> dict[str, Any]:
                 f"{v['value']}: {format_value(goal.metric, v['mean'])} ({v['count']})" for v in entry["values"][:8]
             ),
         }
-        for entry in found[:_MOST_DECISIONS]
-        if entry["share"] > 0
+        for entry in shown
     ]
-    left = f" The first {_MOST_DECISIONS} of {len(found)} decisions are shown." if len(found) > _MOST_DECISIONS else ""
+    left = f" The other {len(found) - len(shown)} decisions hardly mattered." if len(found) > len(shown) else ""
     note = (
         f"From {found[0]['trials']} trials at one fidelity: how much worse a random forest ranks unseen trials "
-        f"when it is not told the decision.{left}"
+        f"when it is not told the decision. All decisions together explain {100 * found[0]['explained']:.0f}\u202f% of the "
+        f"differences in rank.{left}"
     )
     return {"bars": bars, "note": note}
 
@@ -240,10 +243,11 @@ def _sessions(data: ReportData) -> list[str]:
 
 
 def _notes(data: ReportData) -> list[dict[str, Any]]:
+    notes = get(data.result, "notes", default=[])
     groups = (
-        ("What to know", get(data.result, "notes", default=[])),
+        ("What to know", notes),
         ("What the strategy did", get(data.result, "strategy_notes", default=[])),
-        ("What was done to the data", get(data.run, "task", "notes", default=[])),
+        ("What was done to the data", [note for note in get(data.run, "task", "notes", default=[]) if note not in notes]),
     )
     counts = get(data.result, "counts", default={})
     seconds = {

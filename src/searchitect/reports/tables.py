@@ -58,13 +58,13 @@ def headline(data: ReportData, goals: Sequence[Goal], best: Trial | None) -> lis
         add(format_value(goal.metric, test), f"test {label_of(goal.metric)}", note)
     elif best is not None or validation:
         add(on_validation, f"validation {label_of(goal.metric)}", "test part not touched yet")
-    costs = {
+    measured = {
         **{name: validation.get(name) for name in COSTS},
-        **{k: winner[k] for k in ("params", "macs") if winner.get(k) is not None},
+        **{name: winner[name] for name in COSTS if winner.get(name) is not None},
     }
     for name in COSTS:
-        if is_number(costs.get(name)):
-            add(format_value(name, costs[name]), label_of(name), "per example" if name != "params" else "")
+        if is_number(measured.get(name)):
+            add(format_value(name, measured[name]), label_of(name), "per example" if name != "params" else "")
     trained = sum(trial.is_trained for trial in data.trials)
     distinct = get(data.result, "counts", "distinct", default=len({trial.key for trial in data.trials}))
     add(format_count(trained), "trained trials", f"{format_count(distinct)} distinct architectures" if distinct else "")
@@ -113,8 +113,9 @@ def trial_table(data: ReportData, goals: Sequence[Goal]) -> dict[str, Any]:
     """The table of trials: all, or of many the best 500 and up to 200 failures.
 
     Returns:
-        ``columns`` (label, is_number), ``rows`` (id, state, cells: text and value to sort by, reason), ``note``, and ``decisions`` for
-        the rows shown, packed: ``paths``, ``values``, ``trials`` (id -> [path, value, path, value, ...]) and ``facts``.
+        ``columns`` (label, is_number), ``rows`` (id, state, cells: text and value to sort by, reason), ``note``, and
+        ``details`` of the rows shown, packed: ``paths``, ``values``, ``trials`` (id -> [path, value, path, value, ...]),
+        ``facts`` (id -> key, parent, seed, whether it resumes).
     """
     chosen, note = _chosen_rows(data.trials, goals[0])
     measured = {name for trial in chosen for name in trial.metrics}
@@ -185,6 +186,7 @@ def run_facts(data: ReportData) -> list[dict[str, Any]]:
     groups = [
         ("Settings", get(run, "settings", default={})),
         ("Search space", get(run, "space", default={})),
+        ("Strategy", get(run, "strategy", default={})),
         ("Plan", get(run, "plan", default={})),
         (
             "Data",
@@ -197,7 +199,12 @@ def run_facts(data: ReportData) -> list[dict[str, Any]]:
         ("Machine", get(run, "machine", default={})),
     ]
     return [
-        {"title": title, "rows": [(name.replace("_", " "), format_setting(value)) for name, value in fields.items()]}
+        {
+            "title": title,
+            "rows": [
+                (str(name).replace("_", " "), text) for name, value in fields.items() if (text := format_setting(value)) != "–"
+            ],
+        }
         for title, fields in groups
         if isinstance(fields, dict) and fields
     ]

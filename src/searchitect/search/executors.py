@@ -56,14 +56,14 @@ class Executor(Protocol):
 
 
 def evaluate_safely(estimator: Estimator, job: Job) -> tuple[Measurement, str]:
-    """Evaluate; whatever is raised becomes a failed measurement and a traceback. Only an interrupt passes."""
+    """Evaluate; whatever is raised, an exit too, becomes a failed measurement and a traceback. Only an interrupt passes."""
     try:
         return estimator.evaluate(job), ""
     except MemoryError as error:
         return _failed(f"out of memory: {error}"), ""
     except SearchitectError as error:
         return _failed(str(error)), traceback.format_exc()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         text = " ".join(str(error).split())[:300]
         if "memory" in text.lower() and ("alloc" in text.lower() or "out of" in text.lower()):
             return _failed(f"out of memory: {text}"), ""
@@ -90,7 +90,7 @@ class SerialExecutor:
             measurement, trace = evaluate_safely(self._estimator, job)
         self._ended.append(Ended(trial, measurement, time.monotonic() - began, trace))
 
-    def wait(self, timeout: float) -> list[Ended]:  # noqa: ARG002
+    def wait(self, timeout: float) -> list[Ended]:
         ended, self._ended = self._ended, []
         return ended
 
@@ -151,6 +151,9 @@ class ProcessExecutor:
         return self.workers - sum(slot.trial is not None for slot in self._slots)
 
     def submit(self, trial: int, job: Job) -> None:
+        for slot in [s for s in self._slots if s.trial is None and not s.process.is_alive()]:
+            slot.pipe.close()
+            self._slots.remove(slot)  # killed while it had nothing to do: no trial pays for that
         slot = next((s for s in self._slots if s.trial is None), None) or self._start()
         slot.trial, slot.began, slot.limit = trial, time.monotonic(), job.time_limit
         with contextlib.suppress(OSError):  # it has died: wait() finds the body and says so

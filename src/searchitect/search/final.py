@@ -5,9 +5,8 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from searchitect.core import Constraint, Fidelity, Job, Objective, Trial, TrialState, objective_values
+from searchitect.core import COSTS, Constraint, Fidelity, Job, Objective, Trial, TrialState, objective_values
 from searchitect.metrics.pareto import best_first, non_dominated
 from searchitect.search.executors import Executor
 from searchitect.search.loop import Loop
@@ -76,12 +75,12 @@ def retrain_the_best(loop: Loop, executor: Executor, workers: int) -> Choice | N
     if epochs is None:
         epochs = _affordable_epochs(loop, chosen, workers)
         loop.store.remember(final_epochs=epochs)
-    before = [t for t in loop.store.trials() if t.origin == "final" and t.fidelity.epochs == epochs]
+    before = [t for t in loop.store.trials() if t.origin == "final" and (t.resume or t.fidelity.epochs == epochs)]
     done = {t.parent: t for t in before if t.state.is_finished and not t.resume}
     open_before = {t.parent: t for t in before if not t.state.is_finished and not t.resume}
     finalists = [done.get(t.id) or open_before.get(t.id) or _final_trial(loop, t, epochs) for t in chosen]
     waiting = [t for t in finalists if not t.state.is_finished]
-    _run_all(loop, executor, waiting, known=open_before.values())
+    _run_all(loop, executor, waiting, list(open_before.values()), epochs)
     usable = [
         t
         for t in finalists
@@ -96,9 +95,9 @@ def retrain_the_best(loop: Loop, executor: Executor, workers: int) -> Choice | N
         return Choice(winner, weights, False, finalists)
     refit = next((t for t in before if t.resume and t.parent == winner.id), None)
     if refit is None:
-        refit = _final_trial(loop, winner, winner.fidelity.epochs, refit=True)
+        refit = _final_trial(loop, winner, _kept_epochs(winner), refit=True)
     if not refit.state.is_finished:
-        _run_all(loop, executor, [refit], known=[t for t in loop.store.unfinished() if t.id == refit.id])
+        _run_all(loop, executor, [refit], [t for t in loop.store.unfinished() if t.id == refit.id], winner.fidelity.epochs)
     is_refit = refit.state == TrialState.COMPLETE and loop.weights_path(refit.id).exists()
     return Choice(winner, loop.weights_path(refit.id) if is_refit else weights, is_refit, finalists)
 
@@ -134,14 +133,19 @@ def _final_trial(loop: Loop, source: Trial, epochs: float, *, refit: bool = Fals
         origin="final",
         parent=source.id,
         resume=refit,
-        metrics={k: v for k, v in source.metrics.items() if k in ("params", "macs", "memory", "latency")},
+        metrics={k: v for k, v in source.metrics.items() if k in COSTS},
         started=loop.clock.now(),
     )
     loop.reserve(trial)
     return trial
 
 
-def _run_all(loop: Loop, executor: Executor, trials: Sequence[Trial], known: Any) -> None:
+def _kept_epochs(trial: Trial) -> float:
+    """Passes after which the trial's training had the weights that it kept."""
+    return next((row["epoch"] for row in trial.curve if "kept" in row), trial.fidelity.epochs)
+
+
+def _run_all(loop: Loop, executor: Executor, trials: Sequence[Trial], known: Sequence[Trial], horizon: float) -> None:
     recorded = {t.id for t in known}
     waiting, running = list(trials), dict[int, Trial]()
     while waiting or running:
@@ -157,7 +161,7 @@ def _run_all(loop: Loop, executor: Executor, trials: Sequence[Trial], known: Any
                 architecture=trial.architecture,
                 task=loop.task,
                 fidelity=trial.fidelity,
-                horizon=trial.fidelity.epochs,
+                horizon=horizon,
                 seed=trial.seed,
                 save=loop.weights_path(trial.id),
                 deadline=None if share is None else time.time() + share,

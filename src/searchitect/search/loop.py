@@ -1,5 +1,6 @@
 """The search loop: ask, check, evaluate, record, tell. One way round."""
 
+import math
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from searchitect.core import (
+    COSTS,
     Architecture,
     Budget,
     Constraint,
@@ -123,6 +125,11 @@ class Loop:
                 self._record_end(trial, is_new=False)
             else:
                 self._followers.setdefault(trial.twin, []).append(trial)
+        in_order = sorted(self.trials, reverse=True)
+        self._fruitless = next((n for n, i in enumerate(in_order) if _was_started(self.trials[i])), len(in_order))
+        for trial in self.trials.values():
+            if self.estimator.resumes and trial.state == TrialState.COMPLETE and self.weights_path(trial.id).exists():
+                self._saved.setdefault(trial.fidelity, []).append(trial)
 
     def run(self) -> None:
         """Search until the budget's share for it is used, the space is exhausted, or nothing new is found."""
@@ -177,9 +184,9 @@ class Loop:
         """Costs of an architecture that need no training, measured once: parameters and multiply-adds always, others as needed."""
         if key not in self._costs and self.costs_of is not None:
             wanted = {"params", "macs"} | {c.metric for c in self.constraints if c.is_cost}
-            wanted |= {o.metric for o in self.objectives if o.metric in ("params", "macs", "memory", "latency")}
+            wanted |= {o.metric for o in self.objectives if o.metric in COSTS}
             found: dict[str, float] = {}
-            for name in ("params", "macs", "memory", "latency"):  # the cheap ones first: latency only of what passes the others
+            for name in COSTS:  # the cheap ones first: latency only of what passes the others
                 if name in wanted:
                     found |= self.costs_of(architecture, [name])
                     if any(c.metric == name and not c.is_met(found) for c in self.constraints):
@@ -261,6 +268,7 @@ class Loop:
                 trial.state = TrialState.WAITING
                 self._followers.setdefault(twin, []).append(trial)
                 self.store.add(trial)
+            self._count_proposal(trial)
             return True
         try:
             trial.metrics = self.costs(trial.architecture, trial.key)
@@ -268,9 +276,10 @@ class Loop:
             trial.state, trial.reason = TrialState.FAILED, str(error)
         except Exception as error:  # a user's own build may raise anything
             trial.state, trial.reason = TrialState.FAILED, f"cannot be built: {type(error).__name__}: {error}"
-        broken = [c for c in self.constraints if c.is_cost and self.costs_of is not None and not c.is_met(trial.metrics)]
+        # what was not measured is not shown: another limit was broken before
+        broken = [c for c in self.constraints if c.is_cost and c.metric in trial.metrics and not c.is_met(trial.metrics)]
         if trial.state == TrialState.RUNNING and broken:
-            shown = ", ".join(f"{c.metric}={trial.metrics.get(c.metric, float('nan')):.6g}" for c in broken)
+            shown = ", ".join(f"{c.metric}={trial.metrics[c.metric]:.6g}" for c in broken)
             trial.state, trial.reason = TrialState.INFEASIBLE, f"over {' and '.join(map(str, broken))}: {shown}"
         self._count_proposal(trial)
         if trial.state != TrialState.RUNNING:
@@ -279,16 +288,19 @@ class Loop:
         return False
 
     def _count_proposal(self, trial: Trial) -> None:
-        """Count what the random baseline keeps step with: different architectures that were started, promotions not counted again."""
-        if trial.twin is not None or (trial.state == TrialState.INFEASIBLE and not trial.is_trained):
+        """Count what the random baseline keeps step with: different architectures that were started, promotions not counted again.
+
+        A random draw that was judged before is a draw all the same: not counting it would draw on and on in a small space.
+        """
+        if trial.state == TrialState.INFEASIBLE and not trial.is_trained:
             return
         if trial.origin == "baseline":
             self._counted["baseline"] += 1
-        elif not trial.resume:
+        elif trial.twin is None and not trial.resume:
             self._counted["own"] += 1
 
     def _submit(self, trial: Trial) -> None:
-        start = self.weights_path(trial.parent) if trial.resume and trial.parent is not None else None
+        start = self._weights_of(trial.parent) if trial.resume and trial.parent is not None else None
         left = None if self.plan.search_seconds is None else self.plan.search_seconds - self.clock.now()
         job = Job(
             space=self.space,
@@ -307,6 +319,13 @@ class Loop:
         self._running[trial.id] = trial
         self.executor.submit(trial.id, job)
 
+    def _weights_of(self, trial: int) -> Path:
+        """Where a trial's weights lie: of one that took over a result, those of its equal, if they fit."""
+        twin = self.trials[trial].twin if trial in self.trials else None
+        if twin is not None and self.trials[twin].architecture == self.trials[trial].architecture:
+            return self.weights_path(twin)
+        return self.weights_path(trial)
+
     # --- ending ------------------------------------------------------------------------------------------------------
 
     def _end(self, ended: Ended) -> None:
@@ -319,7 +338,13 @@ class Loop:
             measured.reason,
             ended.seconds,
         )
-        broken = [c for c in self.constraints if not c.is_cost and not c.is_met(trial.metrics)]
+        broken_numbers = [o for o in self.objectives if not math.isfinite(trial.metrics.get(o.metric, 0.0))]
+        if trial.state == TrialState.COMPLETE and broken_numbers:
+            shown = ", ".join(f"{o.metric}={trial.metrics[o.metric]}" for o in broken_numbers)
+            trial.state, trial.reason = TrialState.FAILED, f"what it reached is not a finite number: {shown}"
+        # without networks to measure before training, a cost is what the estimator says it is
+        late = [c for c in self.constraints if not c.is_cost or self.costs_of is None]
+        broken = [c for c in late if not c.is_met(trial.metrics)]
         if trial.state == TrialState.COMPLETE and broken:
             shown = ", ".join(f"{c.metric}={trial.metrics.get(c.metric, float('nan')):.6g}" for c in broken)
             trial.state, trial.reason = TrialState.INFEASIBLE, f"not within {' and '.join(map(str, broken))}: {shown}"
@@ -329,6 +354,7 @@ class Loop:
         for follower in self._followers.pop(trial.id, []):
             self._copy_result(follower, trial)
             self._record_end(follower, is_new=False)
+        check_estimator_gives(self.objectives, {trial.id: trial})  # at the first trial, not after hours
 
     def _copy_result(self, trial: Trial, twin: Trial) -> None:
         trial.metrics, trial.curve, trial.state = dict(twin.metrics), list(twin.curve), twin.state
@@ -375,6 +401,11 @@ class Loop:
         for place in order[2 * keep :]:
             self.weights_path(rivals[place].id).unlink(missing_ok=True)
         self._saved[trial.fidelity] = [rivals[place] for place in sorted(order[: 2 * keep])]
+
+
+def _was_started(trial: Trial) -> bool:
+    """Neither a duplicate, nor over a limit, nor impossible to build."""
+    return trial.twin is None and (not trial.state.is_finished or trial.seconds > 0)
 
 
 def check_estimator_gives(objectives: Sequence[Objective], trials: Mapping[int, Trial]) -> None:

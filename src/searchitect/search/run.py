@@ -1,80 +1,34 @@
 """One run from its settings to its result: resume, look before the leap, search, final step."""
 
-import os
-import platform
+import contextlib
 import random
-import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from searchitect.core import (
     Architecture,
-    Budget,
-    Constraint,
     Estimator,
     Fidelity,
     Job,
-    Objective,
     RunError,
     SearchitectError,
     Space,
-    Strategy,
+    SpaceError,
     Trial,
-    TrialState,
-    hash_text,
 )
-from searchitect.search.baseline import compare_with_random
 from searchitect.search.clock import Clock
 from searchitect.search.executors import Executor, ProcessExecutor, SerialExecutor
-from searchitect.search.final import Choice, eligible, front_of, ranked, retrain_the_best
+from searchitect.search.final import Choice, retrain_the_best
 from searchitect.search.folder import locked, prepare_folder, write_json
 from searchitect.search.loop import Loop, Status, check_estimator_gives
 from searchitect.search.plan import Plan, make_plan
 from searchitect.search.probe import find_feasible, time_networks
+from searchitect.search.record import describe_result, describe_run
+from searchitect.search.setup import Setup
 from searchitect.search.store import Store, open_store
-
-StrategyMaker = Callable[[Space, Sequence[Objective], int, Plan], Strategy]
-"""Makes the strategy for a space, objectives, seed and plan."""
-
-
-@dataclass(frozen=True)
-class Setup:
-    """All that a run is made of.
-
-    Attributes:
-        name: for titles.
-        folder: of the run.
-        task: `searchitect.tasks.Task`, or ``None`` for an estimator that needs no data.
-        final_estimator: trains the final candidates; ``None``: there is no final step.
-        identity: JSON of every setting that must be equal for a run to go on.
-        command: the command or call that repeats the run.
-        time_limit: seconds of one trial; ``None``: a quarter of the search's time.
-        baseline: interleave random trials.
-    """
-
-    name: str
-    folder: Path
-    space: Space
-    make_strategy: StrategyMaker
-    strategy_name: str
-    estimator: Estimator
-    final_estimator: Estimator | None
-    task: Any
-    objectives: Sequence[Objective]
-    constraints: Sequence[Constraint]
-    budget: Budget
-    workers: int
-    seed: int
-    fidelity: Fidelity | None
-    identity: Mapping[str, Any]
-    command: str
-    time_limit: float | None = None
-    baseline: bool = True
 
 
 @dataclass
@@ -118,7 +72,7 @@ def _run(setup: Setup, store: Store, on_status: Callable[[Status], None]) -> Fou
     costs_of = _cost_measurer(setup)
     plan = _plan(setup, store, clock, costs_of)
     strategy = setup.make_strategy(setup.space, setup.objectives, setup.seed, plan)
-    run = _describe_run(setup, plan, strategy, sessions)
+    run = describe_run(setup, plan, strategy, sessions)
     write_json(setup.folder / "run.json", run)
 
     executor = _make_executor(setup, setup.estimator)
@@ -155,19 +109,17 @@ def _run(setup: Setup, store: Store, on_status: Callable[[Status], None]) -> Fou
             choice = _final_step(setup, loop, executor)
     except KeyboardInterrupt:
         is_interrupted = True
+        marks["search"] = marks["search"] or clock.now()
     finally:
         executor.close()
-        try:
+        with contextlib.suppress(RunError):  # a full disk must not hide what went wrong before
             loop.store_clock()
-        except RunError:
-            if sys.exc_info()[0] is None:
-                raise
     final_test: dict[str, Any] = {}
     if choice is not None:
         network, final_test = _test_once(setup, store, choice)
         _keep_only(loop, choice)
     marks["total"] = clock.now()
-    result = _describe_result(setup, loop, strategy, plan, choice, final_test, marks, is_interrupted, store)
+    result = describe_result(setup, loop, strategy, choice, final_test, marks, is_interrupted, store)
     write_json(setup.folder / "result.json", result)
     return Found(
         run, result, loop.trials | {t.id: t for t in store.trials() if t.origin == "final"}, choice, network, is_interrupted
@@ -198,7 +150,14 @@ def _cost_measurer(setup: Setup) -> Callable[[Architecture, Sequence[str]], Mapp
     info = setup.task.info
 
     def costs_of(architecture: Architecture, names: Sequence[str]) -> Mapping[str, float]:
-        return measure_costs(lambda: build(setup.space, architecture.spec, info), info.input_shape, names)
+        try:
+            return measure_costs(lambda: build(setup.space, architecture.spec, info), info.input_shape, names)
+        except SearchitectError:
+            raise
+        except Exception as error:  # a user's own build may raise anything
+            raise SpaceError(
+                f"a network of the space {setup.space.name!r} cannot be built or run ({type(error).__name__}: {error}); its spec is {architecture.text}"
+            ) from error
 
     return costs_of
 
@@ -296,214 +255,3 @@ def _keep_only(loop: Loop, choice: Choice) -> None:
 def _log(folder: Path, text: str) -> None:
     with (folder / "log.txt").open("a", encoding="utf-8") as file:
         file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n")
-
-
-# --- what is written down ----------------------------------------------------------------------------------------------
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for package in ("searchitect", "torch", "numpy", "sqlalchemy", "scikit-learn"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed as a package"
-    return found
-
-
-def _machine() -> dict[str, Any]:
-    import psutil
-
-    processor = platform.processor()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [
-            line.partition(":")[2].strip()
-            for line in cpuinfo.read_text(errors="replace").splitlines()
-            if line.startswith("model name")
-        ]
-        processor = names[0] if names else processor
-    return {
-        "system": platform.platform(),
-        "processor": processor or platform.machine(),
-        "cores": os.cpu_count(),
-        "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
-    }
-
-
-def _describe_run(setup: Setup, plan: Plan, strategy: Strategy, sessions: list[Any]) -> dict[str, Any]:
-    task = setup.task
-    size = setup.space.size()
-    described: dict[str, Any] = {
-        "name": setup.name,
-        "command": setup.command,
-        "created": sessions[0]["began"],
-        "sessions": sessions,
-        "settings": {**setup.identity, "budget": str(setup.budget), "workers": setup.workers},
-        "space": {
-            "name": setup.space.name,
-            "size": size if size is None or size < 2**53 else f"{size:.3g}",
-            "config": setup.space.config(),
-            "paper": setup.space.paper,
-        },
-        "strategy": {"name": setup.strategy_name, "class": type(strategy).__name__},
-        "plan": plan.to_json(),
-        "versions": _versions(),
-        "machine": _machine(),
-    }
-    if task is not None:
-        described["task"] = task.info.to_json() | {
-            "valid_rows": len(task.valid.y),
-            "test_rows": len(task.test.y),
-            "fingerprint": task.fingerprint,
-            "notes": list(task.notes),
-            "baseline_score": dict(task.baseline_score),
-        }
-    return described
-
-
-def _describe_result(
-    setup: Setup,
-    loop: Loop,
-    strategy: Strategy,
-    plan: Plan,
-    choice: Choice | None,
-    tested: Mapping[str, Any],
-    marks: Mapping[str, float],
-    is_interrupted: bool,
-    store: Store,
-) -> dict[str, Any]:
-    searched = [t for t in loop.trials.values() if t.origin != "final"]
-    usable = eligible(loop.trials, loop.constraints)
-    states = Counter(str(t.state) for t in searched if t.twin is None)
-    counts = {name: states.get(name, 0) for name in ("complete", "pruned", "failed", "infeasible")}
-    counts["duplicates"] = sum(t.twin is not None for t in searched)
-    counts["distinct"] = len({t.key for t in searched if t.is_trained and t.state in (TrialState.COMPLETE, TrialState.PRUNED)})
-    objective = setup.objectives[0]
-    winner = None
-    best = next(iter(ranked(usable, setup.objectives)), None)
-    if choice is not None:
-        trial = choice.winner
-        winner = {
-            "trial": trial.id,
-            "search_trial": trial.parent,
-            "key": trial.key,
-            "spec": trial.architecture.spec,
-            "validation": {k: v for k, v in trial.metrics.items() if k not in ("params", "macs", "memory", "latency")},
-            "test": tested.get("metrics", {}),
-            "refit": choice.is_refit,
-            "epochs": trial.fidelity.epochs,
-            **{k: trial.metrics[k] for k in ("params", "macs", "memory", "latency") if k in trial.metrics},
-        }
-    notes: list[str] = list(getattr(strategy, "notes", list)())
-    baseline = compare_with_random(loop.trials, objective, "this search") if setup.baseline else None
-    result: dict[str, Any] = {
-        "winner": winner,
-        "best_trial": best.id if best is not None else None,
-        "finalists": [
-            {"trial": t.id, "key": t.key, "from_trial": t.parent, "state": str(t.state), "validation": t.metrics}
-            for t in (choice.finalists if choice else [])
-        ],
-        "front": [t.id for t in front_of(usable, setup.objectives)] if len(setup.objectives) > 1 else [],
-        "objectives": [{"metric": o.metric, "direction": o.direction} for o in setup.objectives],
-        "constraints": [str(c) for c in setup.constraints],
-        "baseline": baseline,
-        "confusion": tested.get("confusion"),
-        "residuals": tested.get("residuals"),
-        "notes": [*(setup.task.notes if setup.task is not None else [])],
-        "strategy_notes": notes,
-        "counts": counts,
-        "seconds": {
-            "search": marks["search"],
-            "final": max(0.0, marks.get("total", 0.0) - marks["search"]),
-            "total": marks.get("total", 0.0),
-        },
-        "is_interrupted": is_interrupted,
-        "failures": Counter(t.reason for t in searched if t.state == TrialState.FAILED and t.twin is None).most_common(20),
-    }
-    result["sentence"] = _sentence(setup, result, best)
-    result["protocol"] = _protocol(setup, loop, plan, result, store)
-    return result
-
-
-def _sentence(setup: Setup, result: Mapping[str, Any], best: Trial | None) -> str:
-    counts, winner, leading = result["counts"], result["winner"], setup.objectives[0].metric
-    tried = f"{counts['distinct']} architectures of the space {setup.space.name!r} were trained in {result['seconds']['search']:.0f} s"
-    if winner is not None:
-        score = winner["test"].get(leading)
-        shown = (
-            f"{leading} {score:.4f} on test data it had never seen"
-            if score is not None
-            else f"{leading} {winner['validation'].get(leading, float('nan')):.4f} on validation data"
-        )
-        size = f", {winner['params']:,.0f} parameters" if "params" in winner else ""
-        refit = ", then trained once more on training and validation part together" if winner["refit"] else ""
-        return f"{tried}; the best {len(result['finalists'])} were retrained for {winner['epochs']:g} epochs. The winner, chosen on validation data{refit}, reaches {shown}{size}."
-    if best is None:
-        why = f"; the most frequent reason: {result['failures'][0][0]}" if result["failures"] else ""
-        return f"{tried}; none of them is complete and within the limits{why}."
-    value = best.metrics.get(leading, float("nan"))
-    ending = (
-        "The search was interrupted before its final step: the same command goes on."
-        if result["is_interrupted"]
-        else "There was no final step."
-    )
-    return f"{tried}; the best so far has {leading} {value:.4f} on validation data (trial {best.id}). {ending}"
-
-
-def _protocol(setup: Setup, loop: Loop, plan: Plan, result: Mapping[str, Any], store: Store) -> dict[str, Any]:
-    """The fields that make a claim checkable (Lindauer and Hutter 2020; Yang et al. 2020)."""
-    task = setup.task
-    size = setup.space.size()
-    searched = [t for t in loop.trials.values() if t.origin != "final"]
-    fields: dict[str, Any] = {
-        "code.version": _versions()["searchitect"],
-        "env": {**_versions(), **_machine(), "threads_per_worker": 1, "workers": setup.workers},
-        "space.id": f"{setup.space.name} {hash_text(str(sorted(setup.space.config().items())))}",
-        "space.size": "unknown" if size is None else f"{size:.6g}",
-        "strategy": setup.identity.get("strategy"),
-        "estimator": setup.identity.get("estimator"),
-        "hp_tuning": "none for this run: defaults, or the settings listed under settings",
-        "budget": {
-            "given": str(setup.budget),
-            **result["seconds"],
-            "epochs": round(sum(t.fidelity.passes for t in searched if t.is_trained), 2),
-        },
-        "search.runs": 1,
-        "final.runs": len(result["finalists"]),
-        "baseline.random": (result["baseline"] or {}).get("sentence", "too few random trials for a statement"),
-        "equal_protocol": True,
-        "anytime": "best so far against trials and time: see the chart",
-        "costs": "params: trained parameters; macs: multiply-adds of convolutions and linear layers, one example; latency: this machine, batch 1, one thread",
-        "failures": {k: result["counts"][k] for k in ("failed", "pruned", "infeasible")},
-        "weights_init": "final networks: from scratch; promoted trials of the search: from their own weights",
-        "selection_rule": f"{setup.objectives[0]} on validation data after retraining; ties by loss",
-        "test_access": len(store.fact("test") or {}),
-        "deviation": "not a published recipe",
-    }
-    if task is not None:
-        fields |= {
-            "data.name": task.info.name,
-            "data.hash": task.fingerprint,
-            "data.splits": {
-                "train": len(task.train.y),
-                "valid": len(task.valid.y),
-                "test": len(task.test.y),
-                "seed": setup.seed,
-            },
-            "baseline.fixed": {"trivial predictor, validation": task.baseline_score},
-        }
-        if isinstance(getattr(setup.final_estimator, "settings", None), Mapping):
-            from searchitect.estimators.from_scratch import recipe_for
-
-            fields["training.protocol"] = recipe_for(task, {}, setup.final_estimator.settings).to_json()  # type: ignore[union-attr]
-    draws = [t for t in searched if t.origin in ("random", "baseline") and not t.resume and t.state == TrialState.COMPLETE]
-    values = [t.metrics[setup.objectives[0].metric] for t in draws if setup.objectives[0].metric in t.metrics]
-    if values:
-        fields["baseline.untuned"] = (
-            f"mean {setup.objectives[0].metric} of {len(values)} random architectures at the base fidelity: {sum(values) / len(values):.4f}"
-        )
-    return fields
-
-
-__all__ = ["Found", "RunError", "SearchitectError", "Setup", "load_network", "run_search"]

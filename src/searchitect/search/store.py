@@ -70,6 +70,13 @@ class Store:
         self._engine: Engine = create_engine(url)
         if self._engine.dialect.name == "sqlite":
             event.listen(self._engine, "connect", _use_write_ahead_log)
+        try:
+            self._open()
+        except BaseException:
+            self._engine.dispose()
+            raise
+
+    def _open(self) -> None:
         with self._guarded():
             tables = set(inspect(self._engine).get_table_names())
             if tables and "facts" not in tables:

@@ -75,7 +75,7 @@ class Asha(Strategy):
         self._rungs = [Rung() for _ in self.fidelities]
         self._height = {fidelity: k for k, fidelity in enumerate(self.fidelities)}
 
-    def propose(self, rng: random.Random) -> Proposal | None:  # noqa: ARG002 - inner has a generator of its own
+    def propose(self, rng: random.Random) -> Proposal | None:
         """``get_job`` of the paper: from the highest rung down, promote; else a new architecture at the base."""
         for k in reversed(range(len(self._rungs) - 1)):
             entry = self._rungs[k].promotable(self.eta)

@@ -18,8 +18,9 @@ from searchitect.strategies import make_strategy
 class Auto(Strategy):
     """Asynchronous successive halving whose new architectures come from regularized evolution without duplicates.
 
-    The population is a quarter of the expected trials, between 8 and 50, all drawn at random first; tournaments take a quarter
-    of it.
+    The population is a sixth of the expected trials (about a quarter of the new architectures), between 8 and 50, all drawn at
+    random first; tournaments take half of it. On random landscapes of 12 choices with noise, and 40 to 400 evaluations, a quarter
+    or an eighth with tournaments of half was best or near it, and smaller tournaments were clearly worse for short runs.
 
     Args:
         space: what can be built.
@@ -53,14 +54,14 @@ class Auto(Strategy):
         super().__init__(space, objectives, seed=seed)
         if expected_trials < 1:
             raise SettingError(f"expected_trials must be at least 1, got {expected_trials}")
-        population_size = min(max(expected_trials // 4, 8), 50)
+        population_size = min(max(expected_trials // 6, 8), 50)
         evolution = make_strategy(
             "regularized-evolution",
             space,
             objectives,
             seed,
             population_size=population_size,
-            sample_size=max(2, population_size // 4),
+            sample_size=population_size // 2,
             avoid_duplicates=True,
         )
         self._halving = make_strategy(
@@ -76,7 +77,7 @@ class Auto(Strategy):
             resolution=resolution,
         )
 
-    def propose(self, rng: random.Random) -> Proposal | None:  # noqa: ARG002 - the halving has a generator of its own
+    def propose(self, rng: random.Random) -> Proposal | None:
         """What successive halving proposes."""
         return self._halving.ask()
 

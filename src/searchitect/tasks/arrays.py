@@ -1,6 +1,7 @@
 """Arrays in: (X, y), .npz files, torch data sets."""
 
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any, Final
 
@@ -68,7 +69,8 @@ def npz_inputs(path: Path) -> NDArray[Any]:
 def open_npz(path: Path) -> dict[str, NDArray[Any]]:
     """All arrays of an .npz file. Raises `DataError` for a damaged file, and for object arrays, which could hold code."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream:  # numpy itself leaves a damaged file open
+            file = np.load(stream, allow_pickle=False)
             if isinstance(file, np.ndarray):
                 raise DataError(
                     f"{path}: a single array; save inputs and targets together with numpy.savez(path, x=..., y=...)"
@@ -76,7 +78,7 @@ def open_npz(path: Path) -> dict[str, NDArray[Any]]:
             return {name: file[name] for name in file.files}
     except PermissionError:
         raise DataError(f"{path}: no permission to read it; change the file's permissions") from None
-    except (ValueError, EOFError, OSError, KeyError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
+    except (ValueError, EOFError, OSError, KeyError, SyntaxError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
         if "allow_pickle" in str(error):
             raise DataError(
                 f"{path}: holds Python objects, which could run code when loaded; save arrays of numbers or fixed-length text"

@@ -84,6 +84,7 @@ class ColumnSketch:
         self.counted = 0  # cells in the counter: all are, unless the column is plainly numeric
         self.is_pruned = False
         self.all_different = True
+        self._pruned_at = (0, 0)  # cells counted and texts kept by then
         self._integers: list[Cells] = []
 
     def add(self, cells: Cells) -> None:
@@ -124,9 +125,14 @@ class ColumnSketch:
         self.counted += len(present)
         self.texts.update(present.tolist())
         if len(self.texts) > MANY_TEXTS:
-            self.all_different &= len(self.texts) >= NEARLY_ALL * self.counted
-            self.is_pruned = True
-            self.texts = Counter(dict(self.texts.most_common(MANY_TEXTS // 2)))
+            self._prune()
+
+    def _prune(self) -> None:
+        """Forget the rarer texts, but remember whether nearly every cell since the last time had a new one."""
+        (cells, texts), self._pruned_at = self._pruned_at, (self.counted, MANY_TEXTS // 2)
+        self.all_different &= len(self.texts) - texts >= NEARLY_ALL * (self.counted - cells)
+        self.is_pruned = True
+        self.texts = Counter(dict(self.texts.most_common(MANY_TEXTS // 2)))
 
     def _add_numbers(self, numbers: Cells) -> None:
         self.numbers += len(numbers)
@@ -195,8 +201,9 @@ class ColumnSketch:
         ordered = sorted(self.texts, key=lambda t: (-self.texts[t], t))
         has_other = different > MAX_CODES - 1
         kept = tuple(ordered[: MAX_CODES - 2] if has_other else ordered)
+        many = f"over {MANY_TEXTS // 2}" if self.is_pruned else str(different)
         note = (
-            f"column {self.name!r}: the {len(kept)} most frequent of {different} texts have codes, the rest share one"
+            f"column {self.name!r}: the {len(kept)} most frequent of {many} texts have codes, the rest share one"
             if has_other
             else ""
         )

@@ -123,7 +123,7 @@ class TableEncoder:
         """Rows [N, columns] of new data. Columns are found by name; others, also the target, are ignored.
 
         Args:
-            raw: a csv, tsv or parquet file, an .npz file with x, a pandas frame, a 2-D array (columns in the order of training), a
+            raw: a csv, tsv or parquet file, an .npz file with x, a pandas frame, a 2-D array (columns as in training), a
                 list of dicts, or one dict.
 
         Raises:

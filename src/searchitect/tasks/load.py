@@ -48,9 +48,9 @@ def load_task(
 
     Args:
         data: the name of an embedded set (digits, breast-cancer, wine, iris, diabetes); a folder of class folders of images, or
-            with train/ and test/ (valid/) of class folders; an .npz file with x and y, or x_train, y_train, x_test, y_test; a csv,
-            tsv or parquet file; a pandas frame; a pair (X, y) of arrays (2-D: table; 3-D and 4-D: images); a torch Dataset of
-            (image, label).
+            with train/ and test/ (valid/) of class folders; an .npz file with x and y, or x_train, y_train, x_test, y_test; a
+            csv, tsv or parquet file; a pandas frame; a pair (X, y) of arrays (2-D: table; 3-D and 4-D: images); a torch Dataset
+            of (image, label).
         target: the column to learn: needed for table files and frames, refused otherwise.
         task: "classification" or "regression", where it should not be guessed.
         seed: of the split.
@@ -111,7 +111,7 @@ def load_task(
 
 def _read(data: Any, target: str | None) -> Labelled:
     is_frame = hasattr(data, "iloc") and hasattr(data, "columns")
-    path = Path(data) if isinstance(data, (str, Path)) and str(data) not in NAMES else None
+    path = data if isinstance(data, Path) else Path(data) if isinstance(data, str) and data not in NAMES else None
     has_columns = is_frame or (path is not None and path.suffix.lower() in TABLE_SUFFIXES)
     if target is not None and not has_columns and not (path is not None and not path.exists()):
         raise SettingError(

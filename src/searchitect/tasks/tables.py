@@ -218,6 +218,10 @@ def series_cells(series: Any) -> NDArray[Any]:
             kind = "bool" if types.is_bool_dtype(dtype) else "int64" if types.is_signed_integer_dtype(dtype) else "float64"
             return np.asarray(series.to_numpy(dtype=kind))
         return np.asarray(series.to_numpy(dtype=np.float64, na_value=np.nan))
+    if types.is_string_dtype(dtype) and not types.is_object_dtype(dtype):
+        cells = np.asarray(series.str.strip().to_numpy(dtype=object, na_value=None))
+        cells[cells == ""] = None
+        return cells
     values = series.to_numpy(dtype=object)
     empty = series.isna().to_numpy()
     inferred = types.infer_dtype(series, skipna=True)

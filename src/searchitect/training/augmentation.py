@@ -61,7 +61,7 @@ def mix(x: Tensor, alpha: float) -> tuple[Tensor, Tensor, float]:
 
 def augment(x: Tensor, recipe: Recipe) -> Tensor:
     """Shift, flip and cutout, as the recipe says. x: (N, C, H, W)."""
-    if recipe.crop and recipe.crop < min(x.shape[-2:]) / 2:
+    if recipe.crop:
         x = shift(x, recipe.crop)
     if recipe.flip:
         x = flip(x)

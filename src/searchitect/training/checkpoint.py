@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +15,29 @@ from searchitect.core import RunError
 
 
 def save_checkpoint(
-    path: Path, network: nn.Module, average: dict[str, Tensor] | None, optimizer: torch.optim.Optimizer | None, epochs: float
+    path: Path,
+    network: nn.Module,
+    epochs: float,
+    *,
+    average: dict[str, Tensor] | None = None,
+    best: dict[str, Tensor] | None = None,
+    optimizer: torch.optim.Optimizer | None = None,
+    notes: dict[str, float] | None = None,
 ) -> None:
     """Write atomically: a file that is there is whole.
 
     Args:
         path: ends in .safetensors.
         network: as it stands in training.
-        average: the moving average of its state, which is what gets evaluated; ``None``: the network itself is.
-        optimizer: ``None`` where the training is not to go on.
         epochs: passes made so far.
+        average: the moving average of its state, which is what gets evaluated; ``None``: the network itself is.
+        best: the state at the best look, where that is kept.
+        optimizer: ``None`` where the training is not to go on.
+        notes: the row of the curve that belongs to ``best``.
     """
     tensors = {f"network/{k}": v for k, v in network.state_dict().items()}
     tensors |= {f"average/{k}": v for k, v in (average or {}).items()}
+    tensors |= {f"best/{k}": v for k, v in (best or {}).items()}
     if optimizer is not None:
         for index, state in optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer/{index}/{k}": v for k, v in state.items() if isinstance(v, Tensor)}
@@ -34,35 +45,48 @@ def save_checkpoint(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         plain = {k: v.detach().cpu().clone(memory_format=torch.contiguous_format) for k, v in tensors.items()}
-        save_file(plain, temporary, metadata={"epochs": json.dumps(epochs)})
+        save_file(plain, temporary, metadata={"epochs": json.dumps(epochs), "best": json.dumps(notes)})
         os.replace(temporary, path)
     except (OSError, SafetensorError) as error:
         temporary.unlink(missing_ok=True)
         raise RunError(f"cannot write the weights {str(path)!r}: {error}; free some space or choose another folder") from None
 
 
-def load_checkpoint(path: Path) -> tuple[dict[str, dict[str, Any]], float]:
-    """The parts network, average and optimizer, each name -> tensor, and the passes made.
+@dataclass(frozen=True)
+class Checkpoint:
+    """A file's content: the states of network, average, best look and optimizer, each name -> tensor, and where the training stood."""
+
+    network: dict[str, Tensor]
+    average: dict[str, Tensor]
+    best: dict[str, Tensor]
+    optimizer: dict[str, Tensor]
+    epochs: float
+    notes: dict[str, float] | None
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint.
 
     Raises:
         RunError: the file is missing or damaged.
     """
-    parts: dict[str, dict[str, Any]] = {"network": {}, "average": {}, "optimizer": {}}
+    parts: dict[str, dict[str, Any]] = {"network": {}, "average": {}, "best": {}, "optimizer": {}}
     try:
         with safe_open(path, framework="pt") as file:
-            epochs = json.loads((file.metadata() or {}).get("epochs", "0"))
+            metadata = file.metadata() or {}
+            epochs, notes = float(json.loads(metadata.get("epochs", "0"))), json.loads(metadata.get("best", "null"))
             for name in file.keys():  # noqa: SIM118 - not a mapping
                 part, _, rest = name.partition("/")
                 parts[part][rest] = file.get_tensor(name)
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise RunError(f"the weights file {str(path)!r} is missing or damaged: {error}") from None
-    return parts, float(epochs)
+    return Checkpoint(**parts, epochs=epochs, notes=notes)
 
 
 def evaluated_state(path: Path) -> dict[str, Tensor]:
-    """The state dict that was evaluated: the average where there is one."""
-    parts, _ = load_checkpoint(path)
-    return parts["average"] or parts["network"]
+    """The state dict that was evaluated: that of the best look, else the average, else the network itself."""
+    saved = load_checkpoint(path)
+    return saved.best or saved.average or saved.network
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
@@ -71,5 +95,12 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tenso
     for name, tensor in tensors.items():
         index, _, field = name.partition("/")
         state.setdefault(int(index), {})[field] = tensor
-    if state:
-        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    if not state:
+        return
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    for parameter, moments in optimizer.state.items():
+        for name, tensor in moments.items():
+            if (
+                tensor.shape == parameter.shape
+            ):  # fused steps pair numbers by place in memory: the moments need the weights' layout
+                moments[name] = torch.empty_like(parameter.detach()).copy_(tensor)

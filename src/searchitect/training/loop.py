@@ -12,21 +12,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from searchitect.core import TrialState
+from searchitect.core import SettingError, TrialState
 from searchitect.tasks import Task, loss_function, measure
 from searchitect.training.augmentation import augment, mix
 from searchitect.training.batches import Batches, batches_from_loader, batches_from_memory
 from searchitect.training.checkpoint import load_checkpoint, restore_optimizer, save_checkpoint
 from searchitect.training.recipe import Recipe
 
-LOOKS = 8
-"""How often a training looks at the validation part, the last look included."""
 EVALUATION_BATCH = 512
 
 
 @dataclass
 class Outcome:
-    """What a training reached, in the terms of `searchitect.core.Measurement`."""
+    """What a training reached, in the terms of `searchitect.core.Measurement`.
+
+    In the curve, "kept" marks the look whose weights are in use at the end.
+    """
 
     metrics: dict[str, float] = field(default_factory=dict)
     curve: list[dict[str, float]] = field(default_factory=list)
@@ -35,9 +36,14 @@ class Outcome:
 
 
 def pick_device(name: str) -> torch.device:
-    """``auto``: CUDA or Apple's GPU where there is one, else the CPU."""
+    """``auto``: CUDA or Apple's GPU where there is one, else the CPU. Raises `SettingError` for what torch does not know."""
     if name != "auto":
-        return torch.device(name)
+        try:
+            return torch.device(name)
+        except RuntimeError as error:
+            raise SettingError(
+                f"recipe: device={name!r} is not known to torch: use 'auto', 'cpu' or 'cuda' ({error})"
+            ) from None
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
@@ -86,6 +92,8 @@ class Span:
         time_limit: seconds; when over, the outcome is FAILED.
         deadline: ``time.time()``; when over, the outcome is PRUNED with the metrics reached.
         refit: train on training and validation part together; nothing is measured.
+        resumable: keep the optimizer's state in the checkpoint, which makes it three times as large.
+        looks: how often to look at the validation part, the last look included; at most once an epoch or half a training.
     """
 
     epochs: float
@@ -98,6 +106,8 @@ class Span:
     time_limit: float | None = None
     deadline: float | None = None
     refit: bool = False
+    resumable: bool = True
+    looks: int = 8
 
 
 def train(network: nn.Module, task: Task, recipe: Recipe, span: Span) -> Outcome:
@@ -128,22 +138,30 @@ class _Training:
         network.to(self.device)
         if task.info.is_image:
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.preprocess = task.preprocess.to(self.device)
+        self.preprocess: nn.Module = task.preprocess.to(self.device)
+        if not task.info.is_image:  # nothing random comes before it: once is enough
+            with torch.no_grad():
+                self.x, self.preprocess = self.preprocess(self.x.to(self.device)), nn.Identity()
         self.optimizer = make_optimizer(network, recipe, self.device)
         self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         self.average = Average(network, recipe.ema) if recipe.ema else None
+        self.best: dict[str, Tensor] | None = None
+        self.best_row: dict[str, float] | None = None
+        self.losses: list[float] = []
+        self.outcome = Outcome()
         self.step = self._restore(span.start) if span.start is not None else 0
         per_epoch = self.batches.per_epoch
         self.last = max(self.step + 1, round(span.epochs * per_epoch))
         self.total = max(self.last, round((span.horizon or span.epochs) * per_epoch))
-        self.look_every = max(1, math.ceil(max(self.last / LOOKS, min(per_epoch, self.last / 2))))
+        self.look_every = max(1, math.ceil(max(self.last / span.looks, min(per_epoch, self.last / 2))))
         weights = task.class_weights if recipe.balance else None
         self.loss_of = loss_function(task.info, None if weights is None else weights.to(self.device), recipe.label_smoothing)
+        side = min(task.info.input_shape[1:], default=0)
+        if task.info.is_image and recipe.crop >= side / 2:
+            raise SettingError(f"recipe: crop must lie below half of the image side, got {recipe.crop} with {side} pixels")
         side = task.info.input_shape[-1]
         self.side = max(1, round(side * span.resolution)) if task.info.is_image and span.resolution < 1 else None
-        self.losses: list[float] = []
         self.looked_at = self.step
-        self.outcome = Outcome()
 
     def run(self) -> Outcome:
         """All steps, then the last look, then the weights."""
@@ -162,15 +180,25 @@ class _Training:
                     break
         if self.outcome.state == TrialState.FAILED:
             return self.outcome
-        if self.step > self.looked_at:
+        if self.step > self.looked_at or not self.outcome.curve:
             self._look()
         if not all(map(math.isfinite, self.outcome.metrics.values())):
             return self._end(TrialState.FAILED, "the network's outputs on validation data are not finite")
+        average = self.average.state if self.average is not None else None
         if self.span.save is not None:
-            average = self.average.state if self.average is not None else None
-            save_checkpoint(self.span.save, self.network, average, self.optimizer, self._epoch())
-        if self.average is not None:
-            self.network.load_state_dict(self.average.state)
+            optimizer = self.optimizer if self.span.resumable else None
+            save_checkpoint(
+                self.span.save,
+                self.network,
+                self._epoch(),
+                average=average,
+                best=self.best,
+                optimizer=optimizer,
+                notes=self.best_row,
+            )
+        evaluated = self.best or average
+        if evaluated is not None:
+            self.network.load_state_dict(evaluated)
         self.network.eval()
         return self.outcome
 
@@ -211,9 +239,22 @@ class _Training:
         if not self.span.refit:
             with self.average.in_place() if self.average is not None else nullcontext():
                 outputs = predict(self.network, self.task, self.task.valid.x, side=self.side)
-            self.outcome.metrics = measure(self.task.info, outputs, self.task.valid.y, self.task.target_mean, self.task.target_std)
-        self.outcome.curve.append(row | self.outcome.metrics)
+            row |= measure(self.task.info, outputs, self.task.valid.y, self.task.target_mean, self.task.target_std)
+            self._keep(row)
+        self.outcome.curve.append(row)
         self.looked_at = self.step
+
+    def _keep(self, row: dict[str, float]) -> None:
+        """Take the row's metrics as the training's, and the weights with them where only the best are kept."""
+        if self.recipe.keep_best:
+            if self.best_row is not None and _score(row) <= _score(self.best_row):
+                return
+            state = self.average.state if self.average is not None else self.network.state_dict()
+            self.best, self.best_row = {k: v.detach().clone() for k, v in state.items()}, row
+        for earlier in self.outcome.curve:
+            earlier.pop("kept", None)
+        self.outcome.metrics = {name: value for name, value in row.items() if name not in ("epoch", "train_loss")}
+        row["kept"] = 1.0
 
     def _is_out_of_time(self) -> bool:
         limit, deadline = self.span.time_limit, self.span.deadline
@@ -227,19 +268,22 @@ class _Training:
 
     def _is_hopeless(self) -> bool:
         """Half of the whole schedule is over, and both the score and the loss are no better than the trivial predictor's."""
-        trivial, metrics = self.task.baseline_score, self.outcome.metrics
+        trivial, metrics = self.task.baseline_score, self.best_row or self.outcome.curve[-1]
         score = "accuracy" if self.task.info.is_classification else "r2"
         if self.span.refit or self.step == self.last or self.step / self.total < 0.5 or not {score, "loss"} <= trivial.keys():
             return False
         return metrics[score] <= trivial[score] and metrics["loss"] >= trivial["loss"]
 
     def _restore(self, start: Path) -> int:
-        saved, epochs = load_checkpoint(start)
-        self.network.load_state_dict(saved["network"])
-        restore_optimizer(self.optimizer, saved["optimizer"])
+        saved = load_checkpoint(start)
+        self.network.load_state_dict(saved.network)
+        restore_optimizer(self.optimizer, saved.optimizer)
         if self.average is not None:
-            self.average.load(saved["average"] or saved["network"])
-        return round(epochs * self.batches.per_epoch)
+            self.average.load(saved.average or saved.network)
+        if self.recipe.keep_best and saved.notes is not None:
+            self.best, self.best_row = saved.best, saved.notes
+            self.outcome.metrics = {k: v for k, v in saved.notes.items() if k not in ("epoch", "train_loss", "kept")}
+        return round(saved.epochs * self.batches.per_epoch)
 
     def _epoch(self) -> float:
         return self.step / self.batches.per_epoch
@@ -309,9 +353,17 @@ def predict(network: nn.Module, task: Task, x: Tensor, *, side: int | None = Non
     was_training = network.training
     network.eval()
     with torch.inference_mode():
-        found = [network(_prepared(preprocess, rows.to(device), task, side)).float().cpu() for rows in x.split(EVALUATION_BATCH)]
+        found = [
+            network(_prepared(preprocess, rows.to(device), task, side)).float().cpu()
+            for rows in torch.split(x, EVALUATION_BATCH)
+        ]
     network.train(was_training)
     return torch.cat(found) if len(x) else torch.empty(0, task.info.outputs)
+
+
+def _score(row: Mapping[str, float]) -> tuple[float, float]:
+    """What the best look is told by: accuracy or R2, then the loss."""
+    return row.get("accuracy", row.get("r2", float("-inf"))), -row["loss"]
 
 
 def _rows(task: Task, data: float, refit: bool) -> tuple[Tensor, Tensor]:

@@ -25,6 +25,7 @@ class Recipe:
         cutout: side of the square that is blanked in every image, in pixels; 0: none.
         mixup: alpha of the Beta distribution that mixes pairs of examples; 0: none.
         ema: decay of the moving average of the weights that is evaluated and kept, in [0, 1); 0: none.
+        keep_best: keep the weights of the look at the validation part with the best score, ties by loss, not those of the last one.
         gradient_clip: largest norm of the gradient; 0: not clipped.
         balance: weigh classes by inverse frequency where the task found them imbalanced.
         precision: float32, or bfloat16 mixed precision.
@@ -44,6 +45,7 @@ class Recipe:
     cutout: int = 0
     mixup: float = 0.0
     ema: float = 0.0
+    keep_best: bool = False
     gradient_clip: float = 5.0
     balance: bool = False
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -51,6 +53,8 @@ class Recipe:
     device: str = "auto"
 
     def __post_init__(self) -> None:
+        for setting in fields(self):
+            _check_kind(setting.name, getattr(self, setting.name), type(setting.default))
         ranges = {
             "learning_rate": (1e-12, 1e3),
             "weight_decay": (0, 1e3),
@@ -84,6 +88,14 @@ class Recipe:
         return asdict(self)
 
 
+def _check_kind(name: str, value: Any, kind: type) -> None:
+    """Raises `SettingError` unless ``value`` is of the kind of the setting's default; whole numbers do for fractions."""
+    names = {bool: "true or false", int: "a whole number", float: "a number", str: "a name"}
+    fits = isinstance(value, (int, float) if kind is float else kind) and (kind is bool or not isinstance(value, bool))
+    if not fits:
+        raise SettingError(f"recipe: {name} must be {names[kind]}, got {value!r}")
+
+
 def default_recipe(info: TaskInfo, *, flips: bool = False, imbalanced: bool = False) -> Recipe:
     """What works on most tasks of a kind: AdamW with warm-up and cosine, light augmentation of images.
 
@@ -92,14 +104,14 @@ def default_recipe(info: TaskInfo, *, flips: bool = False, imbalanced: bool = Fa
         flips: mirrored images keep their labels.
         imbalanced: the task carries class weights.
     """
-    # small sets need many steps, large ones large batches: about 16 to 400 steps an epoch
-    batch_size = 2 ** round(math.log2(min(max(info.train_rows / 24, 16), 128 if info.is_image else 256)))
+    # small sets need many steps, large ones large batches
+    batch_size = 2 ** round(math.log2(min(max(info.train_rows / 20, 16), 128 if info.is_image else 256)))
     if not info.is_image:
-        return Recipe(batch_size=batch_size, learning_rate=2e-3, weight_decay=0.02, ema=0.98, balance=False)
+        return Recipe(batch_size=batch_size, learning_rate=2e-3, weight_decay=0.02, ema=0.98, keep_best=True)
     side = min(info.input_shape[1:])
     return Recipe(
         batch_size=batch_size,
-        learning_rate=4e-3,
+        learning_rate=7e-3,
         weight_decay=0.03,
         label_smoothing=0.05 if info.is_classification else 0.0,
         crop=max(1, side // 14),

@@ -119,7 +119,12 @@ function draw(figure, view) {
   const inside = svg("g", {"clip-path": `url(#${clip})`}, root), targets = [], lines = [];
   const clamp = value => Math.min(Math.max(y(value), top), bottom);
   for (const layer of view.layers) {
-    const rows = layer.rows.filter(row => row[0] !== null && row[1] !== null && !(view.x.log && row[0] <= 0));
+    const there = layer.rows.filter(row => row[0] !== null && !(view.x.log && row[0] <= 0));
+    const rows = there.filter(row => row[1] !== null);
+    if (layer.type === "points") for (const row of there) if (row[1] === null) { // never measured: a mark on the axis
+      svg("path", {d: `M${x(row[0]).toFixed(1)} ${bottom + 1}v-9`, "stroke-width": 1.4, style: `stroke:${colour(layer.tone)}`}, root);
+      targets.push({row, layer, px: x(row[0]), py: bottom - 4});
+    }
     if (layer.type === "band") {
       const path = "M" + rows.map(row => `${x(row[0]).toFixed(1)} ${y(row[2]).toFixed(1)}`).join("L") + "L" +
         rows.slice().reverse().map(row => `${x(row[0]).toFixed(1)} ${y(row[1]).toFixed(1)}`).join("L") + "Z";
@@ -134,7 +139,8 @@ function draw(figure, view) {
         const at = `${x(row[0]).toFixed(1)} ${y(row[1]).toFixed(1)}`;
         path += place === 0 ? `M${at}` : layer.step ? `H${x(row[0]).toFixed(1)}V${y(row[1]).toFixed(1)}` : `L${at}`;
       });
-      const line = svg("path", {d: path, fill: "none", "stroke-linejoin": "round", "stroke-width": layer.thin ? 1.6 : 2.4, style: `stroke:${colour(layer.tone)}`}, inside);
+      if (rows.length === 1) path += "h0"; // a single look is a dot
+      const line = svg("path", {d: path, fill: "none", "stroke-linejoin": "round", "stroke-linecap": rows.length === 1 ? "round" : "butt", "stroke-width": layer.thin ? 1.6 : 2.4, style: `stroke:${colour(layer.tone)}`}, inside);
       if (layer.thin) lines.push(line);
       rows.forEach(row => targets.push({row, layer, line, px: x(row[0]), py: clamp(row[1])}));
     } else {
@@ -158,7 +164,8 @@ function draw(figure, view) {
 function legend(figure, view) {
   const box = figure.querySelector(".legend"), seen = new Set();
   box.replaceChildren();
-  for (const layer of view.layers) {
+  const order = view.legend || [], layers = view.layers.slice().sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
+  for (const layer of layers) {
     if (!layer.name || layer.type === "limit" || seen.has(layer.name)) continue;
     seen.add(layer.name);
     const item = html("span", box), mark = svg("svg", {width: 18, height: 12, "aria-hidden": "true"}, item);
@@ -176,7 +183,7 @@ function show(figure, target) {
   const box = plot.getBoundingClientRect(), id = target.row[2];
   tip.replaceChildren();
   html("b", tip, target.layer.type !== "band" && id !== undefined && id !== null ? `Trial ${id}` : target.layer.name || view.y.label);
-  html("div", tip, `${view.y.label}: ${write(view.y.kind, target.row[1])}`);
+  if (target.row[1] !== null) html("div", tip, `${view.y.label}: ${write(view.y.kind, target.row[1])}`);
   html("div", tip, `${view.x.label}: ${write(view.x.kind, target.row[0])}`);
   if (id !== undefined && target.layer.name) html("div", tip, target.layer.name);
   tip.hidden = false;

@@ -1,0 +1,47 @@
+"""All that a run is made of, before it begins."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from searchitect.core import Budget, Constraint, Estimator, Fidelity, Objective, Space, Strategy
+from searchitect.search.plan import Plan
+
+StrategyMaker = Callable[[Space, Sequence[Objective], int, Plan], Strategy]
+"""Makes the strategy for a space, objectives, seed and plan."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """All that a run is made of.
+
+    Attributes:
+        name: for titles.
+        folder: of the run.
+        task: `searchitect.tasks.Task`, or ``None`` for an estimator that needs no data.
+        final_estimator: trains the final candidates; ``None``: there is no final step.
+        identity: JSON of every setting that must be equal for a run to go on.
+        command: the command or call that repeats the run.
+        time_limit: seconds of one trial; ``None``: a quarter of the search's time.
+        baseline: interleave random trials.
+    """
+
+    name: str
+    folder: Path
+    space: Space
+    make_strategy: StrategyMaker
+    strategy_name: str
+    estimator: Estimator
+    final_estimator: Estimator | None
+    task: Any
+    objectives: Sequence[Objective]
+    constraints: Sequence[Constraint]
+    budget: Budget
+    workers: int
+    seed: int
+    fidelity: Fidelity | None
+    identity: Mapping[str, Any]
+    command: str
+    time_limit: float | None = None
+    baseline: bool = True

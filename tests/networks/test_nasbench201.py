@@ -1,0 +1,120 @@
+"""Counts are those of the authors' code, D-X-Y/AutoDL-Projects@f46486e."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from searchitect.core import TaskInfo
+from searchitect.costs import count_macs, count_params
+from searchitect.networks.mixed import choose_options, mixed_layers
+from searchitect.networks.nasbench201 import build
+from searchitect.spaces.nasbench201 import OPERATIONS, NasBench201
+
+CIFAR10 = TaskInfo("cifar10", "image-classification", (3, 32, 32), 10, 50_000)
+TINY = TaskInfo("tiny", "image-classification", (3, 8, 8), 4, 100)
+
+
+def uniform(operation: str) -> str:
+    return "+".join("|" + "|".join(f"{operation}~{j}" for j in range(i)) + "|" for i in (1, 2, 3))
+
+
+RESNET = "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|"
+BEST = "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|"
+
+
+@pytest.mark.parametrize(
+    ("cell", "params", "macs"),
+    [
+        (uniform("nor_conv_3x3"), 1_531_546, 220_119_680),
+        (uniform("nor_conv_1x1"), 241_306, 31_376_000),
+        (uniform("skip_connect"), 73_306, 7_783_040),
+        (uniform("avg_pool_3x3"), 73_306, 7_783_040),
+        (uniform("none"), 73_306, 7_783_040),
+        (RESNET, 559_386, 78_561_920),
+        (BEST, 1_288_506, 184_730_240),
+        # two 1x1 convolutions: the 0.129306 M stored in NASLib's test_nb201_search_space.py
+        ("|nor_conv_1x1~0|+|none~0|nor_conv_1x1~1|+|none~0|none~1|none~2|", 129_306, None),
+    ],
+)
+def test_parameters_and_multiply_adds_are_the_published_ones(cell: str, params: int, macs: int | None) -> None:
+    spec = NasBench201().from_string(cell).spec
+    with torch.device("meta"):
+        network = build(spec, CIFAR10)
+    assert count_params(network) == params
+    if macs is not None:
+        assert count_macs(network, (3, 32, 32)) == macs
+
+
+@pytest.mark.parametrize(("classes", "params", "macs"), [(100, 1_537_396, 220_125_440), (120, 1_538_696, 55_037_440)])
+def test_the_other_data_sets_have_their_published_counts(classes: int, params: int, macs: int) -> None:
+    side = 16 if classes == 120 else 32
+    spec = NasBench201().from_string(uniform("nor_conv_3x3")).spec
+    with torch.device("meta"):
+        network = build(spec, TaskInfo("data", "image-classification", (3, side, side), classes, 50_000))
+    assert (count_params(network), count_macs(network, (3, side, side))) == (params, macs)
+
+
+@pytest.mark.parametrize(("affine", "params"), [(False, 1_692_826), (True, 1_699_546)])
+def test_the_supernet_has_the_published_number_of_parameters(affine: bool, params: int) -> None:
+    with torch.device("meta"):
+        supernet = build(NasBench201().open_spec(), CIFAR10, affine=affine)
+    assert count_params(supernet) == params
+
+
+def small() -> tuple[NasBench201, torch.nn.Module]:
+    space = NasBench201(channels=4, cells=2)
+    torch.manual_seed(0)
+    return space, build(space.open_spec(), TINY)
+
+
+def test_the_six_choices_are_shared_by_all_cells() -> None:
+    space, supernet = small()
+    layers = mixed_layers(supernet)
+    assert layers.keys() == space.decide(dict.fromkeys(layers, "none")).decisions.keys()
+    assert len(layers) == 6
+    assert all(len(found) == 3 * 2 and found[0].labels == OPERATIONS for found in layers.values())
+
+
+def alone_weights(supernet: torch.nn.Module, decisions: Any) -> dict[str, torch.Tensor]:
+    """The weights of the options taken, under the names that they have in the stand-alone network."""
+    weights = {}
+    taken = {}
+    for name, module in supernet.named_modules():
+        if hasattr(module, "labels"):
+            taken[name] = f"{name}.options.{module.labels.index(decisions[module.path])}."
+    for key, value in supernet.state_dict().items():
+        inside = next((name for name in taken if key.startswith(name + ".")), None)
+        if inside is None:
+            weights[key] = value
+        elif key.startswith(taken[inside]):
+            weights[f"{inside}.{key.removeprefix(taken[inside])}"] = value
+    return weights
+
+
+@pytest.mark.parametrize(
+    "cell", [RESNET, BEST, uniform("avg_pool_3x3"), "|none~0|+|nor_conv_1x1~0|none~1|+|none~0|avg_pool_3x3~1|skip_connect~2|"]
+)
+@pytest.mark.parametrize("training", [True, False])
+def test_the_supernet_with_one_option_taken_is_the_stand_alone_network(cell: str, training: bool) -> None:
+    space, supernet = small()
+    architecture = space.from_string(cell)
+    alone = build(architecture.spec, TINY)
+    alone.load_state_dict(alone_weights(supernet, architecture.decisions))
+    choose_options(supernet, architecture.decisions)
+    x = torch.randn(4, 3, 8, 8)
+    torch.testing.assert_close(supernet.train(training)(x), alone.train(training)(x))
+
+
+def test_pooling_leaves_the_padding_out() -> None:
+    from searchitect.networks.nasbench201 import nasbench201_operation
+
+    ones = torch.ones(1, 2, 4, 4)
+    torch.testing.assert_close(nasbench201_operation("avg_pool_3x3", 2, True)(ones), ones)
+
+
+def test_an_unknown_operation_is_refused() -> None:
+    spec = NasBench201(channels=4, cells=1).from_string(BEST).spec
+    spec["cell"][0][0] = "sep_conv"
+    with pytest.raises(ValueError, match="unknown operation 'sep_conv'"):
+        build(spec, TINY)
