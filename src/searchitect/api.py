@@ -207,13 +207,15 @@ def search(
     strategy_name = strategy if isinstance(strategy, str) else getattr(strategy, "__name__", type(strategy).__name__)
     identity = {
         "data": loaded.fingerprint if loaded is not None else None,
-        "space": canonical_json([chosen_space.name, chosen_space.config()]),
-        "strategy": canonical_json([strategy_name, dict(strategy_options or {})]),
-        "estimator": canonical_json([type(judge).__name__, getattr(judge, "settings", {})]),
+        "space": chosen_space.name,
+        "space_config": canonical_json(chosen_space.config()),
+        "strategy": strategy_name,
+        "strategy_options": canonical_json(dict(strategy_options or {})),
+        "estimator": estimator if isinstance(estimator, str) else type(judge).__name__,
+        "training": canonical_json(dict(training or {})),
         "where": [str(c) for c in constraints],
         "objectives": [str(o) for o in objectives],
         "fidelity": fidelity,
-        "fidelity_epochs": sets_epochs,
         "seed": seed,
     }
     setup = Setup(
@@ -231,6 +233,7 @@ def search(
         workers=workers,
         seed=seed,
         fidelity=template,
+        sets_epochs=sets_epochs,
         identity=identity,
         command=command or _call(data, str(parsed), identity),
         time_limit=time_limit,

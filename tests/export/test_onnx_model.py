@@ -42,7 +42,6 @@ def test_images_are_answered_as_by_predict(kind: str, request: pytest.FixtureReq
     answers = run(exported, {"image": exported.raw.astype(np.float32)})
     expected = predict(exported.deployment, exported.raw).probabilities
     assert expected is not None
-    assert np.ptp(expected, axis=0).max() > 0.01  # the network looks at its input
     np.testing.assert_allclose(answers, expected, atol=1e-5)
 
 
@@ -63,7 +62,7 @@ def test_raw_columns_are_answered_as_by_predict(mixed: Exported) -> None:
         inputs |= {
             f"{name}:day": column((dates.dt.normalize() - pd.Timestamp(0)) / pd.Timedelta(days=1)),
             f"{name}:month": column(dates.dt.month),
-            f"{name}:weekday": column(dates.dt.weekday),
+            f"{name}:weekday": column(dates.dt.day_of_week),
         }
     inputs["seen:hour"] = column((seen - seen.dt.normalize()) / pd.Timedelta(hours=1))
     expected = predict(mixed.deployment, raw).probabilities
@@ -75,7 +74,9 @@ def test_values_come_in_the_units_of_the_target(regression: Exported) -> None:
     inputs = {str(name): column(values) for name, values in regression.raw.items()}
     answers = run(regression, inputs)
     assert answers.shape == (len(regression.raw),)
-    np.testing.assert_allclose(answers, predict(regression.deployment, regression.raw).values, rtol=1e-5)
+    expected = predict(regression.deployment, regression.raw).values
+    assert expected is not None
+    np.testing.assert_allclose(answers, expected, rtol=1e-5)
 
 
 def test_the_metadata_say_what_goes_in_and_what_comes_out(mixed: Exported) -> None:
@@ -124,7 +125,7 @@ class Stubborn(nn.Module):
 @pytest.mark.parametrize(("format", "file"), [("onnx", "model.onnx"), ("torch", "model.pt2")])
 def test_a_network_that_cannot_be_traced_is_one_clear_error(format: str, file: str, digits: Exported, tmp_path: Path) -> None:
     deployment = replace(digits.deployment, network=Stubborn())
-    with pytest.raises(RunError, match=r"cannot .*write.*format="):
+    with pytest.raises(RunError, match=r"cannot be written as .*data-dependent.*: export to format="):
         export_model(deployment, tmp_path, format)
     assert list(tmp_path.iterdir()) == []
 

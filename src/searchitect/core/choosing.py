@@ -13,6 +13,7 @@ Paths are built from the names the space gives ("normal/2/op"); choices inside a
 path and the option's label or the body's index.
 """
 
+import itertools
 import math
 import random
 from abc import ABC, abstractmethod
@@ -32,19 +33,20 @@ class OneDomain:
 
     labels: Sequence[Any]
 
+    # draw: any value; redraw: another one than ``old``, which is given back where there is no other;
+    # allows: whether a value is one of the domain's; values: all of them, in order
     def draw(self, rng: random.Random) -> Any:
         return self.labels[int(rng.random() * len(self.labels))]
 
     def redraw(self, old: Any, rng: random.Random) -> Any:
-        """Another value than ``old``, uniformly; ``old`` where there is no other."""
-        others = [label for label in self.labels if not _same(label, old)]
+        others = [label for label in self.labels if not same_value(label, old)]
         return rng.choice(others) if others else old
 
     def allows(self, value: Any) -> bool:
-        return any(_same(label, value) for label in self.labels)
+        return any(same_value(label, value) for label in self.labels)
 
-    def values(self) -> list[Any]:
-        return list(self.labels)
+    def values(self) -> Sequence[Any]:
+        return self.labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class SomeDomain:
 
     def redraw(self, old: Any, rng: random.Random) -> Any:
         """``old`` with one member exchanged for one that it lacks."""
-        taken = [i for i, label in enumerate(self.labels) if any(_same(label, value) for value in old)]
+        taken = [i for i, label in enumerate(self.labels) if any(same_value(label, value) for value in old)]
         free = [i for i in range(len(self.labels)) if i not in taken]
         if not free or not taken:
             return old
@@ -72,12 +74,10 @@ class SomeDomain:
     def allows(self, value: Any) -> bool:
         if not isinstance(value, list) or len(value) != self.k:
             return False
-        places = [next((i for i, label in enumerate(self.labels) if _same(label, v)), -1) for v in value]
+        places = [next((i for i, label in enumerate(self.labels) if same_value(label, v)), -1) for v in value]
         return -1 not in places and places == sorted(set(places))
 
-    def values(self) -> list[Any]:
-        import itertools
-
+    def values(self) -> Sequence[Any]:
         return [list(combination) for combination in itertools.combinations(self.labels, self.k)]
 
 
@@ -116,16 +116,16 @@ class NumberDomain:
             return False
         return self.low <= value <= self.high
 
-    def values(self) -> list[Any]:
+    def values(self) -> Sequence[Any]:
         if not self.whole:
             raise SpaceError("a space with a continuous choice (choose.between with float ends) cannot be enumerated")
-        return list(range(int(self.low), int(self.high) + 1))
+        return range(int(self.low), int(self.high) + 1)
 
 
 Domain: TypeAlias = OneDomain | SomeDomain | NumberDomain
 
 
-def _same(a: Any, b: Any) -> bool:
+def same_value(a: Any, b: Any) -> bool:
     """Equal and of one type: True is not 1, and 1 is not 1.0."""
     return a == b and type(a) is type(b)
 
@@ -361,7 +361,7 @@ class OpenChooser(Chooser):
         super().__init__()
         self.nodes: list[OpenNode] = []
 
-    def _decide(self, path: str, domain: Domain) -> Any:  # noqa: ARG002 - the four verbs below never decide
+    def _decide(self, path: str, domain: Domain) -> Any:
         raise AssertionError("an open chooser does not decide")
 
     def __call__(self, name: str, options: Options) -> Any:

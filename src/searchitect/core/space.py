@@ -17,6 +17,7 @@ from searchitect.core.choosing import (
     RandomChooser,
     ReplayChooser,
     count_decisions,
+    same_value,
 )
 from searchitect.core.errors import SpaceError
 from searchitect.core.task import TaskInfo
@@ -100,7 +101,7 @@ class Space(ABC):
         self.describe(reader)
         for path, domain in reader.domains.items():
             for value in domain.values():
-                if value == architecture.decisions[path]:
+                if same_value(value, architecture.decisions[path]):
                     continue
                 yield self._read(PolicyChooser(partial(_follow, {**architecture.decisions, path: value})))
 

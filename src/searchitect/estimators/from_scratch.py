@@ -10,6 +10,10 @@ from searchitect.networks import build
 from searchitect.tasks import Task
 from searchitect.training import Recipe, Span, default_recipe, train
 
+LEAST_VALIDATION = 2000
+VALIDATION_SHARE = 0.5
+"""A short training looks at so many validation rows per training row, but not at fewer than the least: looking costs a third of training."""
+
 
 def recipe_for(task: Task, spec: Any, settings: Mapping[str, Any]) -> Recipe:
     """The task's default recipe, then the user's settings, then what the architecture itself decides under its key "training"."""
@@ -38,6 +42,8 @@ class FromScratch(Estimator):
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(job.seed)
             network = build(job.space, spec, task.info)
+        rows = task.info.train_rows * job.fidelity.passes
+        is_long = job.fidelity.epochs >= job.horizon
         span = Span(
             epochs=job.fidelity.epochs,
             horizon=job.horizon,
@@ -50,7 +56,8 @@ class FromScratch(Estimator):
             deadline=job.deadline,
             refit=job.refit,
             resumable=job.fidelity.epochs < job.horizon,
-            looks=20 if job.fidelity.epochs >= job.horizon else 8,
+            valid_rows=None if is_long else max(LEAST_VALIDATION, round(rows * VALIDATION_SHARE)),
+            looks=20 if is_long else 8 if job.fidelity.epochs >= 1 else 1,
         )
         outcome = train(network, task, recipe_for(task, spec, self.settings), span)
         return Measurement(outcome.metrics, outcome.curve, outcome.state, outcome.reason)

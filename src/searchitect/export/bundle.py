@@ -1,7 +1,7 @@
 """Source code that stands alone: the definitions that some functions need, gathered from their modules, and nothing else.
 
-Names are followed from statement to statement and from module to module, through searchitect and through the user's own files. What
-comes from the standard library, torch and other installed packages stays an import.
+Names are followed from statement to statement and from module to module, through searchitect and through the user's own files.
+What comes from the standard library, torch and other installed packages stays an import.
 """
 
 import ast
@@ -11,6 +11,7 @@ import inspect
 import symtable
 import sys
 import sysconfig
+import textwrap
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -131,7 +132,9 @@ class Bundle:
         Raises:
             RunError: where a source is not to be had, or two modules define one name.
         """
-        source = self._sources.setdefault(module, Source(module)) if module not in self._sources else self._sources[module]
+        if module not in self._sources:
+            self._sources[module] = Source(module)
+        source = self._sources[module]
         found = [place for place, statement in enumerate(source.statements) if name in statement.binds]
         if found:
             self._own(name, module)
@@ -213,7 +216,9 @@ class Bundle:
 
 def heading(text: str) -> str:
     """A comment that parts the sections of a file."""
-    return f"# {'-' * 117}\n# {text}\n# {'-' * 117}"
+    return "\n".join(
+        [f"# {'-' * 117}", textwrap.fill(text, 119, initial_indent="# ", subsequent_indent="# "), f"# {'-' * 117}"]
+    )
 
 
 def node_start(node: ast.stmt) -> int:

@@ -1,5 +1,11 @@
-"""Whether an exported model answers as the module it was made from."""
+"""Whether an exported model answers as the module it was made from, and what to say where there is none."""
 
+import io
+import logging
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import Final
 
 import torch
@@ -31,6 +37,28 @@ def example_inputs(deployment: Deployment, rows: int, seed: int = 0) -> Tensor:
             numbers[:, column] = torch.where(numbers[:, column].isnan(), torch.nan, (numbers[:, column] > 0.5).float())
     codes = [torch.randint(c.codes, (rows, 1), generator=generator).float() for c in encoder.text_columns]
     return torch.cat([numbers, *codes], dim=1)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without what torch's exporters tell on the way: deprecations inside torch, advice, and graphs that they fail on."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def reason(error: BaseException) -> str:
+    """One line that says why an exporter failed: of the error at the root, without terminal colours."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 def require_equal(answers: Tensor, expected: Tensor, deployment: Deployment, what: str) -> None:

@@ -91,7 +91,7 @@ def load_deployment(folder: str | Path, space: Space | None = None) -> Deploymen
 
     Args:
         folder: of a finished run.
-        space: of the architecture. Needed where it is the user's own, which no file can bring back; otherwise made from the record.
+        space: of the architecture. Needed where it is the user's own, which no file can bring back; else made from the record.
 
     Raises:
         RunError: for a folder without a saved network, damaged files, or an own space that is not given.

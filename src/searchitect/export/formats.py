@@ -23,8 +23,8 @@ def export_model(deployment: Deployment, folder: str | Path, format: str) -> Pat
     Args:
         deployment: what to write.
         folder: where to.
-        format: ``onnx`` (model.onnx: raw rows or pixels in), ``torch`` (model.pt2: encoded rows or pixels in) or ``python`` (model.py and
-            model.safetensors: raw rows or pixels in, nothing but torch needed).
+        format: ``onnx`` (model.onnx: raw rows or pixels in), ``torch`` (model.pt2: encoded rows or pixels in) or ``python``
+            (model.py and model.safetensors: raw rows or pixels in, nothing but torch needed).
 
     Returns:
         The file to use.

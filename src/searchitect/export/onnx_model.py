@@ -2,11 +2,7 @@
 
 import copy
 import json
-import logging
 import os
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from searchitect.core import RunError, TaskInfo, missing_package
-from searchitect.export.checks import example_inputs, require_equal
+from searchitect.export.checks import example_inputs, quiet, reason, require_equal
 from searchitect.export.deployment import Deployment
 from searchitect.export.predictions import run_in_batches
 from searchitect.tasks import TableEncoder
@@ -31,9 +27,10 @@ UNSEEN: Final = "\x1funseen"  # a text that no vocabulary holds
 def export_onnx(deployment: Deployment, folder: Path) -> Path:
     """Write ``model.onnx``, checked in ONNX Runtime against the module.
 
-    Inputs, each with a batch of any size N: of images ``image``, float32 [N, C, H, W], pixels as in training; of tables one per column,
-    by its name: numbers and flags float32 [N, 1] (NaN where missing), texts string [N, 1] ("" where missing), and of dates one number
-    per part, ``name:day`` (days since 1970, in UTC), ``name:month``, ``name:weekday`` (Monday is 0) and, with times, ``name:hour``.
+    Inputs, each with a batch of any size N: of images ``image``, float32 [N, C, H, W], pixels as in training; of tables one per
+    column, by its name: numbers and flags float32 [N, 1] (NaN where missing), texts string [N, 1] ("" where missing), and of dates
+    one number per part, ``name:day`` (days since 1970, in UTC), ``name:month``, ``name:weekday`` (Monday is 0) and, with times,
+    ``name:hour``.
     Output: ``probabilities`` float32 [N, classes] or ``value`` [N]. Classes and inputs are described in the model's metadata.
 
     Raises:
@@ -54,9 +51,8 @@ def export_onnx(deployment: Deployment, folder: Path) -> Path:
         _describe(model, deployment)
         onnx.checker.check_model(model)
     except Exception as error:  # the exporter fails in many ways on networks that it cannot trace
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise RunError(
-            f"this network cannot be written as ONNX ({reason}): export to format='torch' or 'python' instead"
+            f"this network cannot be written as ONNX ({reason(error)}): export to format='torch' or 'python' instead"
         ) from error
     content = model.SerializeToString()
     _check(content, module, deployment)
@@ -98,7 +94,7 @@ def _require_onnx() -> Any:
 
 
 def _trace(module: nn.Module, example: Tensor, info: TaskInfo) -> Any:
-    with _quiet():
+    with quiet():
         program = torch.onnx.export(
             module,
             (example,),
@@ -112,19 +108,6 @@ def _trace(module: nn.Module, example: Tensor, info: TaskInfo) -> Any:
         )
     assert program is not None
     return program.model_proto
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # deprecations inside torch's own exporter
-            yield
-    finally:
-        logger.setLevel(level)
 
 
 def _input_names(encoder: TableEncoder) -> list[str]:
@@ -239,9 +222,8 @@ def _check(content: bytes, module: nn.Module, deployment: Deployment) -> None:
             answers = session.run(None, onnx_inputs(deployment, inputs))[0]
             results.append((torch.from_numpy(answers), run_in_batches(module, inputs)))
     except Exception as error:  # ONNX Runtime's own errors share no base class
-        reason = str(error).strip().splitlines()[0]
         raise RunError(
-            f"model.onnx was not kept: ONNX Runtime cannot run it ({reason}); export to format='torch' or 'python' instead"
+            f"model.onnx was not kept: ONNX Runtime cannot run it ({reason(error)}); export to format='torch' or 'python' instead"
         ) from error
     for answers, expected in results:
         require_equal(answers, expected, deployment, ONNX_FILE)

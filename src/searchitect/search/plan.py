@@ -11,6 +11,8 @@ ETA = 3
 RUNGS = 3
 FINAL_SHARE = 0.4
 """Part of a time budget that is kept for retraining the best."""
+LEAST_FINAL_EPOCHS = 8
+"""A network that could not make so many passes in the final step's time is too slow for the budget: it is not trained."""
 WISHED_TRIALS = 130
 """Architectures that a time budget should suffice for, where the shortest sensible training allows it."""
 SHORTEST = 0.05
@@ -33,6 +35,7 @@ class Plan:
         refit: train the winner once more on training and validation part together.
         time_limit: seconds of one trial.
         epoch_seconds: of a typical network here, one worker; measured before the search.
+        most_macs: multiply-adds of one example above which a network is too slow for the budget.
     """
 
     base_epochs: float
@@ -46,9 +49,25 @@ class Plan:
     refit: bool
     time_limit: float | None
     epoch_seconds: float | None
+    most_macs: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def most_macs(budget: Budget, info: TaskInfo, measured: Sequence[tuple[float, float]]) -> float | None:
+    """Multiply-adds of the slowest network that still fits the final step; ``None`` without a limit of time.
+
+    Args:
+        budget: of the whole run.
+        info: the task.
+        measured: (seconds per epoch, multiply-adds) of a few networks.
+    """
+    if budget.seconds is None or not info.is_image:
+        return None
+    rates = [macs / seconds for seconds, macs in measured if seconds > 0]
+    epoch_seconds = budget.seconds * FINAL_SHARE * 0.8 / min(LEAST_FINAL_EPOCHS, usual_epochs(info))
+    return statistics.median(rates) * epoch_seconds if rates else None
 
 
 def usual_epochs(info: TaskInfo) -> float:

@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from searchitect.core import (
     Architecture,
@@ -73,39 +73,39 @@ def find_feasible(space: Space, constraints: Sequence[Constraint], costs_of: Cos
 
 def time_networks(
     estimator: Estimator, job: Job, candidates: Sequence[Architecture], sizes: Callable[[Architecture], float]
-) -> list[float]:
+) -> dict[Architecture, float]:
     """Train the smallest, the largest and three random candidates for a few steps each, so that mistakes show before the search.
 
     Returns:
-        Seconds per epoch of the random ones (of all, where there are fewer than three).
+        Architecture -> seconds per epoch, without building and looking at the validation part.
 
     Raises:
         SpaceError: one cannot be built or run.
     """
     ordered = sorted(dict.fromkeys(candidates), key=sizes)
-    chosen = list(dict.fromkeys([*candidates[:3], ordered[0], ordered[-1]]))
-    seconds = []
-    for place, architecture in enumerate(chosen):
-        rows = job.task.info.train_rows
-        for epochs in (min(1.0, 64 / rows), min(1.0, 1024 / rows)):  # the first one warms up and is not counted
-            began = time.monotonic()
-            try:
-                measured = estimator.evaluate(_short(job, architecture, epochs))
-            except SearchitectError:
-                raise
-            except Exception as error:
-                raise SpaceError(
-                    f"a network of the space {job.space.name!r} does not run ({type(error).__name__}: {error}); its spec is {architecture.text}"
-                ) from error
-            if measured.state == TrialState.FAILED and "diverged" not in measured.reason and "finite" not in measured.reason:
-                raise SpaceError(
-                    f"a network of the space {job.space.name!r} does not run: {measured.reason}; its spec is {architecture.text}"
-                )
-            taken = (time.monotonic() - began) / epochs
-        if place < 3:
-            seconds.append(taken)
+    short, long = (min(1.0, rows / job.task.info.train_rows) for rows in (64, 576))
+    seconds = {}
+    for architecture in dict.fromkeys([*candidates[:3], ordered[0], ordered[-1]]):
+        _seconds(estimator, _for_a_while(job, architecture, short))  # warms up: memory, kernels
+        overhead = _seconds(estimator, _for_a_while(job, architecture, short))
+        whole = _seconds(estimator, _for_a_while(job, architecture, long))
+        seconds[architecture] = max(whole - overhead, 0.1 * whole) / max(long - short, 0.1 * long)
     return seconds
 
 
-def _short(job: Job, architecture: Architecture, epochs: float) -> Job:
-    return Job(job.space, architecture, job.task, Fidelity(epochs), horizon=epochs, seed=job.seed, threads=job.threads)
+def _seconds(estimator: Estimator, job: Job) -> float:
+    began = time.monotonic()
+    shown = f"a network of the space {job.space.name!r} does not run"
+    try:
+        measured = estimator.evaluate(job)
+    except SearchitectError:
+        raise
+    except Exception as error:
+        raise SpaceError(f"{shown} ({type(error).__name__}: {error}); its spec is {job.architecture.text}") from error
+    if measured.state == TrialState.FAILED and "diverged" not in measured.reason and "finite" not in measured.reason:
+        raise SpaceError(f"{shown}: {measured.reason}; its spec is {job.architecture.text}")
+    return time.monotonic() - began
+
+
+def _for_a_while(job: Job, architecture: Architecture, epochs: float) -> Job:
+    return replace(job, architecture=architecture, fidelity=Fidelity(epochs), horizon=epochs)

@@ -48,6 +48,7 @@ def _machine() -> dict[str, Any]:
 
 
 def describe_run(setup: Setup, plan: Plan, strategy: Strategy, sessions: list[Any]) -> dict[str, Any]:
+    """The content of run.json: what was asked for, where, and with what."""
     task = setup.task
     size = setup.space.size()
     described: dict[str, Any] = {
@@ -88,6 +89,7 @@ def describe_result(
     is_interrupted: bool,
     store: Store,
 ) -> dict[str, Any]:
+    """The content of result.json: what was found, and the evidence."""
     searched = [t for t in loop.trials.values() if t.origin != "final"]
     usable = eligible(loop.trials, loop.constraints)
     states = Counter(str(t.state) for t in searched if t.twin is None)

@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,8 +25,8 @@ from searchitect.search.executors import Executor, ProcessExecutor, SerialExecut
 from searchitect.search.final import Choice, retrain_the_best
 from searchitect.search.folder import locked, prepare_folder, write_json
 from searchitect.search.loop import Loop, Status, check_estimator_gives
-from searchitect.search.plan import Plan, make_plan
-from searchitect.search.probe import find_feasible, time_networks
+from searchitect.search.plan import Plan, make_plan, most_macs
+from searchitect.search.probe import CostsOf, Feasible, find_feasible, time_networks
 from searchitect.search.record import describe_result, describe_run
 from searchitect.search.setup import Setup
 from searchitect.search.store import Store, open_store
@@ -175,21 +176,36 @@ def _plan(setup: Setup, store: Store, clock: Clock, costs_of: Any) -> Plan:
         )
     else:
         seconds: list[float] = []
+        slowest: float | None = None
         if costs_of is not None:
             feasible = find_feasible(setup.space, setup.constraints, costs_of, setup.seed)
             if setup.estimator.builds:
-                job = Job(setup.space, feasible.architectures[0], setup.task, Fidelity(1.0), horizon=1.0)
-                sizes = {a: costs_of(a, ["params"])["params"] for a in feasible.architectures}
-                seconds = time_networks(setup.estimator, job, feasible.architectures, sizes.__getitem__)
-                scale = setup.fidelity.data * setup.fidelity.resolution**2 if setup.fidelity else 1.0
-                seconds = [s * scale for s in seconds]
+                seconds, slowest = _probe(setup, feasible, costs_of)
         info = setup.task.info if setup.task is not None else None
         plan = make_plan(setup.budget, info, seconds, setup.workers, clock.now(), setup.time_limit)
-        if setup.fidelity is not None and setup.identity.get("fidelity_epochs"):
+        plan = replace(plan, most_macs=slowest)
+        if setup.fidelity is not None and setup.sets_epochs:
             epochs = setup.fidelity.epochs
             plan = replace(plan, base_epochs=epochs, single_epochs=epochs, max_epochs=epochs * plan.eta**2)
     store.remember(plan=plan.to_json())
     return plan
+
+
+def _probe(setup: Setup, feasible: Feasible, costs_of: CostsOf) -> tuple[list[float], float | None]:
+    """Seconds per epoch of a few networks that the budget allows, and the most multiply-adds that it allows."""
+    job = Job(setup.space, feasible.architectures[0], setup.task, Fidelity(1.0), horizon=1.0)
+    macs = {a: costs_of(a, ["macs"])["macs"] for a in feasible.architectures}
+    timed = time_networks(setup.estimator, job, feasible.architectures, macs.__getitem__)
+    limit = most_macs(setup.budget, setup.task.info, [(seconds, macs[a]) for a, seconds in timed.items()])
+    if limit is not None and min(macs.values()) > limit:
+        limit = None  # nothing would be left: then the final step has fewer epochs
+    if limit is None or max(macs.values()) <= limit:
+        seconds = list(timed.values())[:3]  # the random ones
+    else:
+        rate = statistics.median(seconds / macs[a] for a, seconds in timed.items())
+        seconds = [rate * m for m in macs.values() if m <= limit]
+    scale = setup.fidelity.data * setup.fidelity.resolution**2 if setup.fidelity else 1.0
+    return [s * scale for s in seconds], limit
 
 
 def _make_executor(setup: Setup, estimator: Estimator) -> Executor:

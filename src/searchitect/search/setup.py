@@ -21,6 +21,7 @@ class Setup:
         folder: of the run.
         task: `searchitect.tasks.Task`, or ``None`` for an estimator that needs no data.
         final_estimator: trains the final candidates; ``None``: there is no final step.
+        fidelity: fraction of data and resolution of every trial, and where ``sets_epochs`` the epochs of its first look.
         identity: JSON of every setting that must be equal for a run to go on.
         command: the command or call that repeats the run.
         time_limit: seconds of one trial; ``None``: a quarter of the search's time.
@@ -41,6 +42,7 @@ class Setup:
     workers: int
     seed: int
     fidelity: Fidelity | None
+    sets_epochs: bool
     identity: Mapping[str, Any]
     command: str
     time_limit: float | None = None

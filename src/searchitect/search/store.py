@@ -69,7 +69,7 @@ class Store:
         self.url = url
         self._engine: Engine = create_engine(url)
         if self._engine.dialect.name == "sqlite":
-            event.listen(self._engine, "connect", _use_write_ahead_log)
+            event.listen(self._engine, "connect", _write_quickly)
         try:
             self._open()
         except BaseException:
@@ -83,6 +83,7 @@ class Store:
                 raise RunError(
                     f"the database {self._shown} was not made by searchitect (tables: {', '.join(sorted(tables))}): choose another out folder"
                 )
+            self._use_write_ahead_log()
             _metadata.create_all(self._engine)
             found = self.fact("format")
             if found is None:
@@ -99,6 +100,12 @@ class Store:
                 self._ended = (
                     connection.execute(select(_trials.c.ended).order_by(_trials.c.ended.desc()).limit(1)).scalar() or 0
                 )
+
+    def _use_write_ahead_log(self) -> None:
+        """With it a killed process leaves whole transactions only. The file remembers it, so a foreign one must not get here."""
+        if self._engine.dialect.name == "sqlite":
+            with self._engine.connect() as connection:
+                connection.execute(text("PRAGMA journal_mode=WAL"))
 
     @property
     def _shown(self) -> str:
@@ -195,10 +202,9 @@ def open_store(folder: Path) -> Store:
     return Store(f"sqlite:///{folder / 'search.db'}")
 
 
-def _use_write_ahead_log(connection: Any, _: Any) -> None:
-    # With the write-ahead log a killed process leaves whole transactions only; NORMAL is safe against that, at a tenth of FULL's cost
+def _write_quickly(connection: Any, _: Any) -> None:
+    # with the write-ahead log NORMAL is safe against a killed process, at a tenth of FULL's cost
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=NORMAL")
     cursor.close()
 

@@ -93,6 +93,7 @@ class Span:
         deadline: ``time.time()``; when over, the outcome is PRUNED with the metrics reached.
         refit: train on training and validation part together; nothing is measured.
         resumable: keep the optimizer's state in the checkpoint, which makes it three times as large.
+        valid_rows: of the validation part that are looked at, the same ones for every training of a task; ``None``: all.
         looks: how often to look at the validation part, the last look included; at most once an epoch or half a training.
     """
 
@@ -107,6 +108,7 @@ class Span:
     deadline: float | None = None
     refit: bool = False
     resumable: bool = True
+    valid_rows: int | None = None
     looks: int = 8
 
 
@@ -134,6 +136,8 @@ class _Training:
         self.began = time.monotonic()
         self.device = pick_device(recipe.device)
         self.x, self.y = _rows(task, span.data, span.refit)
+        kept = _some_rows(len(task.valid), span.valid_rows)
+        self.valid_x, self.valid_y = (task.valid.x, task.valid.y) if kept is None else (task.valid.x[kept], task.valid.y[kept])
         self.batches = Batches(len(self.x), max(2, min(recipe.batch_size, len(self.x) // 4)))
         network.to(self.device)
         if task.info.is_image:
@@ -238,8 +242,8 @@ class _Training:
         self.losses.clear()
         if not self.span.refit:
             with self.average.in_place() if self.average is not None else nullcontext():
-                outputs = predict(self.network, self.task, self.task.valid.x, side=self.side)
-            row |= measure(self.task.info, outputs, self.task.valid.y, self.task.target_mean, self.task.target_std)
+                outputs = predict(self.network, self.task, self.valid_x, side=self.side)
+            row |= measure(self.task.info, outputs, self.valid_y, self.task.target_mean, self.task.target_std)
             self._keep(row)
         self.outcome.curve.append(row)
         self.looked_at = self.step
@@ -370,13 +374,19 @@ def _rows(task: Task, data: float, refit: bool) -> tuple[Tensor, Tensor]:
     x, y = task.train.x, task.train.y
     if refit:
         x, y = torch.cat([x, task.valid.x]), torch.cat([y, task.valid.y])
-    if data < 1:
-        # the same rows for every trial of a task, so that they are compared on equal data
-        kept = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))[: max(4, round(len(x) * data))]
+    kept = _some_rows(len(x), max(4, round(len(x) * data)))
+    if kept is not None:
         x, y = x[kept], y[kept]
     if not task.info.is_classification:
         y = (y - task.target_mean) / task.target_std
     return x, y
+
+
+def _some_rows(rows: int, wanted: int | None) -> Tensor | None:
+    """Row numbers at random, the same ones for every trial of a task, so that they are compared on equal data; ``None``: all."""
+    if wanted is None or wanted >= rows:
+        return None
+    return torch.randperm(rows, generator=torch.Generator().manual_seed(0))[:wanted]
 
 
 def _batches(

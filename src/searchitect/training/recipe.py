@@ -116,7 +116,6 @@ def default_recipe(info: TaskInfo, *, flips: bool = False, imbalanced: bool = Fa
         label_smoothing=0.05 if info.is_classification else 0.0,
         crop=max(1, side // 14),
         flip=flips,
-        cutout=side // 4 if side >= 24 else 0,
         ema=0.98,
         balance=imbalanced,
     )

@@ -1,1 +1,1 @@
-"""What a stand-alone model.py is put together from, beside the network itself: each file needs torch and the standard library only."""
+"""What a stand-alone model.py is put together from, beside the network: files that need torch and the standard library only."""

@@ -27,8 +27,8 @@ def encode_images(data: Any, channels: int, height: int, width: int, is_float: b
     """Images [N, channels, height, width] of pixels as in training.
 
     Args:
-        data: path of an .npy file, or of an .npz file with the array x; a tensor, an array or nested lists: one image or several, channels first
-            or last (or left out, where there is one).
+        data: path of an .npy file, or of an .npz file with the array x; a tensor, an array or nested lists: one image or
+            several, channels first or last (or left out, where there is one).
         channels, height, width: of one image.
         is_float: whether pixels are any finite numbers; otherwise whole ones in 0..255.
 

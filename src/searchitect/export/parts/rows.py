@@ -30,8 +30,8 @@ def encode_rows(data: Any, columns: list[dict[str, Any]]) -> Tensor:
     """Rows [N, encoded columns], float32: first the numbers (NaN where missing), then the codes of texts (0 where missing).
 
     Args:
-        data: path of a csv file; a list of dicts (column name to value, absent or None where missing), or one dict; anything with
-            ``to_dict("records")``, as a pandas frame; or numbers [N, columns], as lists or a tensor.
+        data: path of a csv file; a list of dicts (column name to value, absent or None where missing), or one dict; anything
+            with ``to_dict("records")``, as a pandas frame; or numbers [N, columns], as lists or a tensor.
         columns: how each column is encoded.
 
     Raises:

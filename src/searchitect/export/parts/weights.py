@@ -1,4 +1,4 @@
-"""A reader of the safetensors format (https://github.com/huggingface/safetensors): a JSON header, then the bytes of the tensors."""
+"""A reader of safetensors files (https://github.com/huggingface/safetensors): a JSON header, then the bytes of the tensors."""
 
 import json
 from pathlib import Path
