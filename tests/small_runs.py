@@ -26,11 +26,12 @@ for kind, content in todo["steps"]:
     elif kind == "python":
         exec(compile(content, "example", "exec"), {"__name__": "__main__"})
     else:
-        from searchitect.cli import main
+        from searchitect import cli
 
+        cli._default_workers = lambda: 1  # starting worker processes takes longer than five trials
         sys.argv = content
         try:
-            main()
+            cli.main()
         except SystemExit as end:
             if end.code:
                 raise

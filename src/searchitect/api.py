@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from searchitect.core import (
+    COSTS,
     Budget,
     Estimator,
     Fidelity,
@@ -25,6 +26,7 @@ from searchitect.core import (
     parse_budget,
     parse_constraint,
     parse_objectives,
+    unknown_name,
 )
 from searchitect.search.folder import read_json, write_json, write_text
 from searchitect.search.loop import Status
@@ -201,6 +203,11 @@ def search(
     objectives = _objectives(maximize, minimize, info)
     custom = None if judge.builds else [*(o.metric for o in objectives), *_known_metrics()]
     constraints = [parse_constraint(text, custom) for text in ([where] if isinstance(where, str) else where)]
+    if isinstance(estimator, str) and loaded is not None:
+        known = {*COSTS, *loaded.baseline_score}  # what training measures on a task of this kind
+        for metric in (*(o.metric for o in objectives), *(c.metric for c in constraints)):
+            if metric not in known:
+                raise unknown_name("metric", metric, known)
     template, sets_epochs = _fidelity(fidelity)
     title = name or (info.name if info is not None else chosen_space.name)
     folder = Path(out) if out is not None else Path("runs") / title

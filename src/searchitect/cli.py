@@ -137,7 +137,13 @@ def status(run: RunFolder) -> None:
     typer.echo(
         f"settings: budget {result.settings['settings']['budget']}, strategy {result.settings['strategy']['name']}, space {result.settings['space']['name']}"
     )
-    typer.echo(result.summary.get("sentence") or f"The search has not ended: go on with  {result.settings['command']}")
+    if result.summary.get("sentence"):
+        typer.echo(result.summary["sentence"])
+        return
+    best = _best_so_far(result)
+    if best is not None:
+        typer.echo(best)
+    typer.echo(f"The search has not ended: go on with  {result.settings['command']}")
 
 
 @app.command()
@@ -323,6 +329,21 @@ def _settings(pairs: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
         else:
             strategy[key] = value
     return strategy, training
+
+
+def _best_so_far(result: "Result") -> str | None:
+    """One line about the best trial of a search that has not ended; ``None`` before the first one."""
+    from searchitect.core import parse_objectives
+    from searchitect.search.final import eligible, ranked
+
+    pairs = [text.split() for text in result.settings["settings"]["objectives"]]
+    larger, smaller = ([metric for verb, metric in pairs if verb == wanted] for wanted in ("maximize", "minimize"))
+    objectives = parse_objectives(larger, smaller)
+    best = next(iter(ranked(eligible({t.id: t for t in result.trials}, []), objectives)), None)
+    if best is None:
+        return None
+    leading = objectives[0].metric
+    return f"best so far: {leading} {best.metrics.get(leading, float('nan')):.4f} on validation data (trial {best.id})"
 
 
 def _say(result: "Result") -> None:

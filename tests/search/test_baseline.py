@@ -17,7 +17,17 @@ def trial(number: int, origin: Any, value: float | None, **more: Any) -> Trial:
     architecture = Architecture([number])
     metrics = {} if value is None else {"accuracy": value}
     state = more.pop("state", TrialState.COMPLETE)
-    return Trial(number, architecture, architecture.key, more.pop("fidelity", Fidelity(3)), 0, origin, state=state, metrics=metrics, **more)
+    return Trial(
+        number,
+        architecture,
+        architecture.key,
+        more.pop("fidelity", Fidelity(3)),
+        0,
+        origin,
+        state=state,
+        metrics=metrics,
+        **more,
+    )
 
 
 def run(own: list[float], drawn: list[float], objective: Objective = BEST) -> dict[str, Any]:

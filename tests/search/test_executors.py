@@ -63,9 +63,7 @@ def make_executor() -> Iterator[Callable[..., ProcessExecutor]]:
 
 def test_serial_and_processes_measure_the_same(make_executor: Callable[..., ProcessExecutor]) -> None:
     space = CountOnes(8)
-    jobs = [
-        Job(space, space.sample(random.Random(n)), None, Fidelity(1 + n / 3), horizon=9, seed=n) for n in range(6)
-    ]
+    jobs = [Job(space, space.sample(random.Random(n)), None, Fidelity(1 + n / 3), horizon=9, seed=n) for n in range(6)]
     executor = ProcessExecutor(Ones(), jobs[0], 2)
     try:
         ours, theirs = run(SerialExecutor(Ones()), jobs), run(executor, jobs)
@@ -234,5 +232,5 @@ def test_what_cannot_be_sent_to_workers_is_refused_with_the_way_out() -> None:
             return {}
 
     local = Job(Local(), Architecture({}), None, Fidelity(1), horizon=1)
-    with pytest.raises(SettingError, match="workers=2.*top level of a module.*workers=1"):
+    with pytest.raises(SettingError, match=r"workers=2.*top level of a module.*workers=1"):
         ProcessExecutor(Actor(), local, 2)

@@ -15,7 +15,7 @@ from searchitect.core import RunError
 from searchitect.core.choosing import Chooser
 from searchitect.search.folder import locked, prepare_folder, read_json, write_json
 from searchitect.testing import CountOnes
-from tests.search.toys import Acts, Actor, Ones, asked, run_toy
+from tests.search.toys import Actor, Acts, Ones, asked, run_toy
 
 
 def test_a_second_search_in_the_same_folder_is_refused(tmp_path: Path) -> None:

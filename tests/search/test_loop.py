@@ -37,7 +37,10 @@ def test_a_budget_of_epochs_ends_the_search_within_one_trial(tmp_path: Path) -> 
 def test_promotions_cost_only_the_epochs_that_they_add(tmp_path: Path) -> None:
     result = run_toy(tmp_path, CountOnes(30), Ones(), "60epochs", strategy="asha", fidelity="epochs=1", baseline="none")
     by_id = {t.id: t for t in result.trials}
-    spent = sum(t.fidelity.passes - (by_id[t.parent].fidelity.passes if t.resume and t.parent is not None else 0) for t in by_id.values())
+    spent = sum(
+        t.fidelity.passes - (by_id[t.parent].fidelity.passes if t.resume and t.parent is not None else 0)
+        for t in by_id.values()
+    )
     assert 60 <= spent < 60 + 6
     assert any(t.resume for t in by_id.values())
 
@@ -216,7 +219,7 @@ def test_a_space_of_one_architecture_is_searched(tmp_path: Path) -> None:
 
 
 def test_a_limit_that_is_no_limit_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConstraintError, match="'paramz'.*did you mean 'params'"):
+    with pytest.raises(ConstraintError, match=r"'paramz'.*did you mean 'params'"):
         run_toy(tmp_path, CountOnes(8), Ones(), where="paramz<=3")
 
 

@@ -128,7 +128,7 @@ def test_a_foreign_database_is_left_alone(tmp_path: Path) -> None:
         connection.execute("create table invoices (id integer)")
     connection.close()
     before = (tmp_path / "search.db").read_bytes()
-    with pytest.raises(RunError, match="not made by searchitect.*invoices"):
+    with pytest.raises(RunError, match=r"not made by searchitect.*invoices"):
         open_store(tmp_path)
     assert (tmp_path / "search.db").read_bytes() == before
 
@@ -137,7 +137,7 @@ def test_another_format_is_refused(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     store.remember(format="searchitect-run-99")
     store.close()
-    with pytest.raises(RunError, match="'searchitect-run-99'.*'searchitect-run-1'"):
+    with pytest.raises(RunError, match=r"'searchitect-run-99'.*'searchitect-run-1'"):
         open_store(tmp_path)
 
 
@@ -150,9 +150,13 @@ def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path) -> None:
 
     store.close()
     event.listen(store._engine, "connect", cap)
-    with pytest.raises(RunError, match="disk is full.*run the same command again"):
+
+    def fill() -> None:
         for number in range(1, 500):
             store.add(trial(number, TrialState.COMPLETE))
+
+    with pytest.raises(RunError, match=r"disk is full.*run the same command again"):
+        fill()
     store.close()
     again = open_store(tmp_path)
     kept = again.trials()

@@ -116,7 +116,18 @@ def run_toy(folder: Path, space: Space, estimator: Estimator, budget: str = "20t
 def asked(trials: list[Trial]) -> list[tuple[Any, ...]]:
     """What was asked for, and what came of it, as far as it must not depend on chance or time."""
     return [
-        (t.id, t.architecture.text, t.fidelity, t.origin, t.seed, t.parent, t.resume, t.twin, str(t.state), tuple(t.metrics.items()))
+        (
+            t.id,
+            t.architecture.text,
+            t.fidelity,
+            t.origin,
+            t.seed,
+            t.parent,
+            t.resume,
+            t.twin,
+            str(t.state),
+            tuple(t.metrics.items()),
+        )
         for t in trials
     ]
 

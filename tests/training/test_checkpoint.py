@@ -12,7 +12,8 @@ from searchitect.training.checkpoint import evaluated_state, load_checkpoint, re
 
 
 def trained() -> tuple[nn.Module, torch.optim.Optimizer]:
-    network = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.Flatten()).to(memory_format=torch.channels_last)
+    network = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.Flatten())
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(network.parameters(), fused=True)
     for _ in range(3):
         network(torch.rand(4, 2, 5, 5)).square().sum().backward()
@@ -24,27 +25,42 @@ def trained() -> tuple[nn.Module, torch.optim.Optimizer]:
 def test_what_is_saved_comes_back(tmp_path: Path) -> None:
     network, optimizer = trained()
     average = {name: tensor + 1 for name, tensor in network.state_dict().items()}
-    save_checkpoint(tmp_path / "deep" / "1.safetensors", network, average, optimizer, 1.75)
-    parts, epochs = load_checkpoint(tmp_path / "deep" / "1.safetensors")
-    assert epochs == 1.75
+    best = {name: tensor + 2 for name, tensor in network.state_dict().items()}
+    path = tmp_path / "deep" / "1.safetensors"
+    save_checkpoint(path, network, 1.75, average=average, best=best, optimizer=optimizer, notes={"epoch": 1.5, "accuracy": 0.9})
+    saved = load_checkpoint(path)
+    assert (saved.epochs, saved.notes) == (1.75, {"epoch": 1.5, "accuracy": 0.9})
     for name, tensor in network.state_dict().items():
-        assert torch.equal(parts["network"][name], tensor)
-        assert torch.equal(parts["average"][name], tensor + 1)
-    other, fresh = trained()[0], None
+        assert torch.equal(saved.network[name], tensor)
+        assert torch.equal(saved.average[name], tensor + 1)
+        assert torch.equal(saved.best[name], tensor + 2)
+    other = trained()[0]
     fresh = torch.optim.AdamW(other.parameters(), fused=True)
-    restore_optimizer(fresh, parts["optimizer"])
+    restore_optimizer(fresh, saved.optimizer)
     before, after = optimizer.state_dict()["state"], fresh.state_dict()["state"]
     assert before.keys() == after.keys()
     for index in before:
         assert all(torch.equal(before[index][field], after[index][field]) for field in before[index])
 
 
-def test_the_state_to_use_is_the_average_where_there_is_one(tmp_path: Path) -> None:
+def test_the_moments_of_a_restored_optimizer_lie_in_memory_as_the_weights_do(tmp_path: Path) -> None:
     network, optimizer = trained()
+    save_checkpoint(tmp_path / "1.safetensors", network, 1, optimizer=optimizer)
+    fresh = torch.optim.AdamW(network.parameters(), fused=True)
+    restore_optimizer(fresh, load_checkpoint(tmp_path / "1.safetensors").optimizer)
+    kernel = next(network.parameters())
+    assert not kernel.is_contiguous()
+    assert fresh.state[kernel]["exp_avg"].stride() == kernel.stride()
+
+
+def test_the_state_to_use_is_the_best_one_else_the_average_else_the_network(tmp_path: Path) -> None:
+    network, _ = trained()
     average = {name: tensor + 1 for name, tensor in network.state_dict().items()}
-    for name, given, expected in [("with", average, average), ("without", None, network.state_dict())]:
-        path = tmp_path / f"{name}.safetensors"
-        save_checkpoint(path, network, given, optimizer, 1)
+    best = {name: tensor + 2 for name, tensor in network.state_dict().items()}
+    cases = [(average, best, best), (average, None, average), (None, best, best), (None, None, network.state_dict())]
+    for number, (has_average, has_best, expected) in enumerate(cases):
+        path = tmp_path / f"{number}.safetensors"
+        save_checkpoint(path, network, 1, average=has_average, best=has_best)
         found = evaluated_state(path)
         assert found.keys() == expected.keys()
         assert all(torch.equal(found[key], expected[key]) for key in expected)
@@ -53,7 +69,7 @@ def test_the_state_to_use_is_the_average_where_there_is_one(tmp_path: Path) -> N
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "1.safetensors"
     network, optimizer = trained()
-    save_checkpoint(path, network, None, optimizer, 1)
+    save_checkpoint(path, network, 1, optimizer=optimizer)
     before = path.read_bytes()
 
     def full(*_: object) -> None:
@@ -61,7 +77,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, mon
 
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(RunError, match="No space left on device"):
-        save_checkpoint(path, network, None, optimizer, 2)
+        save_checkpoint(path, network, 2, optimizer=optimizer)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["1.safetensors"]
 
@@ -70,7 +86,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, mon
 def test_a_damaged_file_is_an_error_that_names_it(damage: str, tmp_path: Path) -> None:
     path = tmp_path / "1.safetensors"
     network, optimizer = trained()
-    save_checkpoint(path, network, None, optimizer, 1)
+    save_checkpoint(path, network, 1, optimizer=optimizer)
     whole = path.read_bytes()
     path.unlink()
     if damage == "empty":
@@ -113,6 +129,6 @@ def test_loading_never_unpickles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(RunError):
         load_checkpoint(path)
     network, optimizer = trained()
-    save_checkpoint(path, network, None, optimizer, 1)
+    save_checkpoint(path, network, 1, optimizer=optimizer)
     with safe_open(path, framework="pt") as file:  # a plain safetensors file, which anybody can read
         assert any(name.startswith("network/") for name in file.keys())  # noqa: SIM118

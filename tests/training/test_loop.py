@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from searchitect.core import SettingError, TrialState
 from searchitect.tasks import Task
 from searchitect.training import Outcome, Recipe, Span, default_recipe, predict, train
-from searchitect.training.checkpoint import evaluated_state
+from searchitect.training.checkpoint import evaluated_state, load_checkpoint
 from searchitect.training.loop import Average, learning_rate_at, make_optimizer, pick_device
 from tests.training.examples import assert_same_state, images, line, network_for, poisoned, state_of, table
 
@@ -157,7 +157,7 @@ def test_every_option_changes_what_is_trained(name: str) -> None:
 
 
 def test_every_option_is_tried_here_or_elsewhere() -> None:
-    assert {*CHANGES, "loader_bytes", "device"} == set(Recipe().to_json())
+    assert {*CHANGES, "keep_best", "loader_bytes", "device"} == set(Recipe().to_json())
 
 
 def test_an_unknown_device_is_refused_by_name() -> None:
@@ -172,11 +172,12 @@ def test_a_shift_by_half_of_the_image_is_refused() -> None:
         train(network_for(task), task, Recipe(crop=4), Span(1))
 
 
-@pytest.mark.parametrize("name", ["data", "resolution", "horizon", "seed", "epochs"])
-def test_every_part_of_the_span_changes_what_is_trained(name: str) -> None:
+@pytest.mark.parametrize(
+    "other", [Span(2, data=0.5), Span(2, resolution=0.5), Span(2, horizon=4), Span(2, seed=9), Span(1.5, horizon=2)]
+)
+def test_every_part_of_the_span_changes_what_is_trained(other: Span) -> None:
     task = images()
     span = Span(2, horizon=2)
-    other = replace(span, **{name: {"data": 0.5, "resolution": 0.5, "horizon": 4, "seed": 9, "epochs": 1.5}[name]})
     before, after = network_for(task), network_for(task)
     train(before, task, PLAIN, span)
     train(after, task, PLAIN, other)
@@ -215,6 +216,31 @@ def test_resolution_is_the_side_that_the_network_sees_in_training_and_validation
     train(network, task, PLAIN, Span(1, resolution=0.5))
     assert {tuple(x.shape[-2:]) for _, x in network.seen} == {(4, 4)}
     assert {is_training for is_training, _ in network.seen} == {True, False}
+
+
+def test_looks_may_take_a_part_of_the_validation_rows_the_same_for_every_training() -> None:
+    task, rows = table(), []
+    for seed in (1, 2):
+        network = Watching(task)
+        train(network, task, PLAIN, Span(1, seed=seed, valid_rows=5, looks=1))
+        rows.append([tuple(row.tolist()) for is_training, x in network.seen if not is_training for row in x])
+    assert rows[0] == rows[1]
+    assert len(rows[0]) == 5
+    assert set(rows[0]) <= {tuple(row.tolist()) for row in task.preprocess(task.valid.x)}
+
+
+@pytest.mark.parametrize("looks", [1, 2, 4, 8])
+def test_it_looks_as_often_as_asked_but_not_more_than_once_an_epoch(looks: int) -> None:
+    task = images()
+    outcome = train(network_for(task), task, PLAIN, Span(4, looks=looks))
+    assert len(outcome.curve) == min(looks, 4)
+
+
+@pytest.mark.parametrize("resumable", [True, False])
+def test_the_optimizer_is_kept_only_where_the_training_goes_on(resumable: bool, tmp_path: Path) -> None:
+    task = images()
+    train(network_for(task), task, PLAIN, Span(1, save=tmp_path / "w.safetensors", resumable=resumable))
+    assert bool(load_checkpoint(tmp_path / "w.safetensors").optimizer) == resumable
 
 
 def test_an_epoch_shows_every_row_once() -> None:
@@ -321,6 +347,53 @@ def test_counters_are_copied_not_averaged() -> None:
     network = network_for(task)
     train(network, task, replace(PLAIN, ema=0.99), Span(2))
     assert int(network.get_submodule("1").get_buffer("num_batches_tracked")) == 2 * (len(task.train) // 12)
+
+
+def scores(monkeypatch: pytest.MonkeyPatch, values: list[float]) -> None:
+    """What the looks at the validation part find, one after the other."""
+    import searchitect.training.loop as module
+
+    left = iter(values)
+    monkeypatch.setattr(module, "measure", lambda *_: {"accuracy": next(left), "loss": 1.0})
+
+
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+def test_the_best_look_is_kept_with_its_weights_and_its_score(
+    ema: float, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    task, recipe = images(), replace(PLAIN, ema=ema, crop=1)
+    until = network_for(task)
+    train(until, task, recipe, Span(2, horizon=4))
+    scores(monkeypatch, [0.3, 0.8, 0.8, 0.5])
+    network, save = network_for(task), tmp_path / "w.safetensors"
+    outcome = train(network, task, replace(recipe, keep_best=True), Span(4, save=save))
+    assert [look["accuracy"] for look in outcome.curve] == [0.3, 0.8, 0.8, 0.5]
+    assert outcome.metrics["accuracy"] == 0.8
+    assert [look["epoch"] for look in outcome.curve if "kept" in look] == [2]
+    assert_same_state(network, until)
+    assert all(torch.equal(tensor, until.state_dict()[name]) for name, tensor in evaluated_state(save).items())
+
+
+def test_the_best_look_is_remembered_when_the_training_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    task, recipe = images(), replace(PLAIN, keep_best=True)
+    plain = network_for(task)
+    train(plain, task, PLAIN, Span(4))
+    first, second = tmp_path / "1.safetensors", tmp_path / "2.safetensors"
+    scores(monkeypatch, [0.3, 0.9, 0.5, 0.6])
+    early = network_for(task)
+    train(early, task, recipe, Span(2, horizon=4, save=first))
+    network = network_for(task)
+    outcome = train(network, task, recipe, Span(4, start=first, save=second))
+    assert outcome.metrics["accuracy"] == 0.9
+    assert_same_state(network, early)
+    going_on = load_checkpoint(second).network  # what would be trained on is not what is kept
+    assert all(torch.equal(going_on[name], tensor) for name, tensor in plain.state_dict().items())
+
+
+def test_without_it_the_last_look_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = images()
+    scores(monkeypatch, [0.3, 0.9, 0.5])
+    assert train(network_for(task), task, PLAIN, Span(3)).metrics["accuracy"] == 0.5
 
 
 # --- how it ends -------------------------------------------------------------------------------------------------------

@@ -10,8 +10,9 @@ from searchitect.core import COSTS, Constraint, Fidelity, Job, Objective, Trial,
 from searchitect.metrics.pareto import best_first, non_dominated
 from searchitect.search.executors import Executor
 from searchitect.search.loop import Loop
+from searchitect.search.plan import training_seconds
 
-SAFETY = 0.85
+SAFETY = 0.8
 """Part of the remaining time that the final trainings are planned to fill."""
 
 
@@ -110,13 +111,14 @@ def retrain_the_best(loop: Loop, executor: Executor, workers: int) -> Choice | N
 def _affordable_epochs(loop: Loop, chosen: Sequence[Trial], workers: int) -> float:
     """As many epochs as the remaining time allows, up to the plan's; never fewer than a finalist had in the search."""
     least = max(t.fidelity.epochs for t in chosen)
-    if loop.budget.seconds is None:
+    end = training_seconds(loop.budget)
+    if end is None:
         return loop.plan.final_epochs
     per_epoch = [_seconds_per_epoch(loop, t) for t in chosen]
     # the finalists share the workers; a refit runs alone on the training and the validation part
     rounds = sum(sorted(per_epoch, reverse=True)) / min(workers, len(chosen))
     one_after_the_other = max(rounds, *per_epoch) + (1.25 * max(per_epoch) if loop.plan.refit else 0.0)
-    left = SAFETY * (loop.budget.seconds - loop.clock.now())
+    left = SAFETY * (end - loop.clock.now())
     affordable = left / max(one_after_the_other, 1e-9)
     epochs = min(loop.plan.final_epochs, max(affordable, min(least, 1.0)))
     return float(round(epochs)) if epochs >= 5 else float(f"{epochs:.3g}")
@@ -158,7 +160,8 @@ def _run_all(loop: Loop, executor: Executor, trials: Sequence[Trial], known: Seq
             trial = waiting.pop(0)
             if trial.id not in recorded:
                 loop.store.add(trial)
-            left = None if loop.budget.seconds is None else max(loop.budget.seconds - loop.clock.now(), 5.0)
+            end = training_seconds(loop.budget)
+            left = None if end is None else max(end - loop.clock.now(), 5.0)
             # a finalist leaves time for the refit that follows it
             share = left if left is None or trial.resume or not loop.plan.refit else left * 0.65
             job = Job(

@@ -13,7 +13,10 @@ FINAL_SHARE = 0.4
 """Part of a time budget that is kept for retraining the best."""
 LEAST_FINAL_EPOCHS = 8
 """A network that could not make so many passes in the final step's time is too slow for the budget: it is not trained."""
-WISHED_TRIALS = 130
+CLOSING_SECONDS = 10.0
+CLOSING_SHARE = 0.06
+"""What exporting and reporting take: so many seconds, but no larger part of the budget, are kept for them."""
+WISHED_TRIALS = 150
 """Architectures that a time budget should suffice for, where the shortest sensible training allows it."""
 SHORTEST = 0.05
 """Epochs below which a training says too little, however small the budget."""
@@ -53,6 +56,11 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def training_seconds(budget: Budget) -> float | None:
+    """Seconds after which all training ends: the budget less what exporting and reporting take; ``None`` without a limit of time."""
+    return None if budget.seconds is None else budget.seconds - min(CLOSING_SECONDS, CLOSING_SHARE * budget.seconds)
 
 
 def most_macs(budget: Budget, info: TaskInfo, measured: Sequence[tuple[float, float]]) -> float | None:
@@ -95,8 +103,9 @@ def make_plan(
     """
     full = usual_epochs(info) if info is not None else 1.0
     typical = statistics.median(epoch_seconds) if epoch_seconds else None
-    # with resumed promotions, n trials at r epochs cost n r (1 + (RUNGS - 1) (eta - 1) / eta) epochs
-    per_trial = 1 + (RUNGS - 1) * (ETA - 1) / ETA
+    # n trials at r epochs with promotions of 1/eta, each resumed, cost n r (1 + (RUNGS - 1) (eta - 1) / eta) epochs; an improving search
+    # promotes about half as much again, since what was in the best third is overtaken later
+    per_trial = 1 + 1.5 * (RUNGS - 1) * (ETA - 1) / ETA
     longest = ETA ** (RUNGS - 1)
     base = full / longest
     search_seconds = None

@@ -132,7 +132,9 @@ def _check_same_settings(setup: Setup, store: Store) -> None:
     if known is None:
         store.remember(identity=now, budget=str(setup.budget))
         return
-    for name in sorted({*known, *now}):
+    for name in sorted(
+        {*known, *now}, key=lambda name: (name != "seed", name)
+    ):  # another seed splits the data in another way too
         if known.get(name) != now.get(name):
             raise RunError(
                 f"{str(setup.folder)!r} holds a run with {name}={known.get(name)!r}, now it is {now.get(name)!r}: "
@@ -228,10 +230,13 @@ def _final_step(setup: Setup, loop: Loop, executor: Executor) -> Choice | None:
 
 def load_network(space: Space, spec: Any, info: Any, weights: Path) -> Any:
     """The network of a spec with the weights of a file, in evaluation mode."""
+    import torch
+
     from searchitect.networks import build
     from searchitect.training.checkpoint import evaluated_state
 
-    network = build(space, spec, info)
+    with torch.random.fork_rng(devices=[]):  # the initial weights, which are replaced, are drawn
+        network = build(space, spec, info)
     network.load_state_dict(evaluated_state(weights))
     return network.eval()
 

@@ -100,7 +100,6 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tenso
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
     for parameter, moments in optimizer.state.items():
         for name, tensor in moments.items():
-            if (
-                tensor.shape == parameter.shape
-            ):  # fused steps pair numbers by place in memory: the moments need the weights' layout
+            # fused steps pair numbers by their place in memory: the moments need the layout of the weights
+            if tensor.shape == parameter.shape:
                 moments[name] = torch.empty_like(parameter.detach()).copy_(tensor)

@@ -38,7 +38,7 @@ class Recipe:
     weight_decay: float = 0.02
     momentum: float = 0.9
     batch_size: int = 128
-    warmup: float = 0.1
+    warmup: float = 0.05
     label_smoothing: float = 0.0
     crop: int = 0
     flip: bool = False

@@ -1,0 +1,120 @@
+import pickle
+import random
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from searchitect import Architecture, Fidelity, Job, TrialState
+from searchitect.core import SettingError
+from searchitect.estimators import estimator_summaries, make_estimator
+from searchitect.estimators.from_scratch import FromScratch, recipe_for
+from searchitect.testing import check_estimator
+from searchitect.training.checkpoint import evaluated_state, load_checkpoint
+from tests.search.toys import Widths
+from tests.training.examples import images, poisoned, table
+
+SPACE = Widths()
+
+
+def job(**more: Any) -> Job:
+    given: dict[str, Any] = {
+        "space": SPACE,
+        "architecture": Architecture({"width": 8, "bias": True}),
+        "task": table(),
+        "fidelity": Fidelity(1),
+        "horizon": 9.0,
+    }
+    return Job(**(given | more))
+
+
+def test_it_keeps_the_contract() -> None:
+    check_estimator(FromScratch(), job())
+
+
+def test_every_estimator_of_the_catalogue_can_be_made() -> None:
+    for name, summary in estimator_summaries().items():
+        assert summary
+        assert pickle.loads(pickle.dumps(make_estimator(name, {})))
+
+
+def test_an_unknown_estimator_or_setting_is_refused_with_the_nearest() -> None:
+    with pytest.raises(SettingError, match=r"'from-scrach': did you mean 'from-scratch'\?"):
+        make_estimator("from-scrach", {})
+    with pytest.raises(SettingError, match="learning_rates"):
+        make_estimator("from-scratch", {"learning_rates": 1})
+    with pytest.raises(SettingError, match="learning_rate must be a number, got 'fast'"):
+        make_estimator("from-scratch", {"learning_rate": "fast"})
+
+
+def test_the_architectures_own_settings_win_over_the_users_and_these_over_the_default() -> None:
+    task = table()
+    default = recipe_for(task, {}, {})
+    user = recipe_for(task, {}, {"learning_rate": 0.5, "weight_decay": 0.25})
+    both = recipe_for(task, {"training": {"learning_rate": 0.125}}, {"learning_rate": 0.5, "weight_decay": 0.25})
+    assert (user.learning_rate, user.weight_decay) == (0.5, 0.25)
+    assert (both.learning_rate, both.weight_decay) == (0.125, 0.25)
+    assert default == replace(user, learning_rate=default.learning_rate, weight_decay=default.weight_decay)
+
+
+def test_the_users_settings_reach_the_training() -> None:
+    assert FromScratch(learning_rate=0.3).evaluate(job()).metrics != FromScratch().evaluate(job()).metrics
+
+
+def test_the_seed_is_that_of_the_initial_weights_too(tmp_path: Path) -> None:
+    first: dict[int, torch.Tensor] = {}
+    for seed in (1, 1, 2):
+        FromScratch(learning_rate=1e-12).evaluate(job(seed=seed, save=tmp_path / "w.safetensors"))
+        weights = evaluated_state(tmp_path / "w.safetensors")["0.weight"]
+        assert torch.equal(first.setdefault(seed, weights), weights)
+    assert not torch.allclose(first[1], first[2])
+
+
+def test_a_promotion_is_the_same_as_a_longer_training(tmp_path: Path) -> None:
+    judge = FromScratch(keep_best=False)
+    whole = judge.evaluate(job(fidelity=Fidelity(3), save=tmp_path / "whole.safetensors"))
+    judge.evaluate(job(fidelity=Fidelity(1), save=tmp_path / "1.safetensors"))
+    parts = judge.evaluate(job(fidelity=Fidelity(3), start=tmp_path / "1.safetensors", save=tmp_path / "3.safetensors"))
+    assert parts.metrics == whole.metrics
+    ours, theirs = (evaluated_state(tmp_path / f"{name}.safetensors") for name in ("whole", "3"))
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+@pytest.mark.parametrize("fidelity", [Fidelity(1, data=0.5), Fidelity(0.5)])
+def test_the_fidelity_reaches_the_training(fidelity: Fidelity) -> None:
+    assert FromScratch().evaluate(job(fidelity=fidelity)).metrics != FromScratch().evaluate(job()).metrics
+
+
+def test_the_resolution_reaches_the_training() -> None:
+    from searchitect.spaces import default_space
+
+    task = images()
+    space = default_space(task.info)
+    architecture = space.sample(random.Random(0))
+    found = [
+        FromScratch()
+        .evaluate(job(space=space, architecture=architecture, task=task, fidelity=Fidelity(1, resolution=r)))
+        .metrics
+        for r in (1.0, 0.5)
+    ]
+    assert found[0] != found[1]
+
+
+def test_a_time_limit_and_a_deadline_reach_the_training() -> None:
+    assert FromScratch().evaluate(job(time_limit=1e-9)).state is TrialState.FAILED
+    assert FromScratch().evaluate(job(deadline=1.0)).state is TrialState.PRUNED
+
+
+def test_the_weights_of_the_longest_training_carry_no_optimizer(tmp_path: Path) -> None:
+    for epochs, expected in ((1.0, True), (9.0, False)):
+        FromScratch().evaluate(job(fidelity=Fidelity(epochs), save=tmp_path / "w.safetensors"))
+        assert bool(load_checkpoint(tmp_path / "w.safetensors").optimizer) == expected
+
+
+@pytest.mark.parametrize("refit", [False, True])
+def test_the_test_part_is_never_touched(refit: bool) -> None:
+    found = FromScratch().evaluate(job(task=poisoned(table(), "test"), refit=refit))
+    assert found.state is TrialState.COMPLETE
+    assert bool(found.metrics) != refit
