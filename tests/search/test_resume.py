@@ -167,7 +167,11 @@ def test_twenty_random_kills_from_outside(tmp_path: Path) -> None:
         folder, known = f"run{workers}", dict[int, Any]()
         for _ in range(kills):
             process = subprocess.Popen(command(folder, workers), cwd=tmp_path, start_new_session=True)
-            time.sleep(rng.uniform(2.0, 9.0))
+            more, end = rng.randrange(12), time.monotonic() + 60
+            while len(finished(folder)) < len(known) + more and time.monotonic() < end:
+                time.sleep(0.1)
+            time.sleep(rng.uniform(0.0, 1.0))  # with none to wait for: while it starts
+            assert process.poll() is None
             process.send_signal(signal.SIGKILL)
             process.wait()
             now = finished(folder)

@@ -87,15 +87,18 @@ def retrain_the_best(loop: Loop, executor: Executor, workers: int) -> Choice | N
     finalists = [done.get(t.id) or open_before.get(t.id) or _final_trial(loop, t, epochs) for t in chosen]
     waiting = [t for t in finalists if not t.state.is_finished]
     _run_all(loop, executor, waiting, list(open_before.values()), epochs)
+    leading = _leading(loop, finalists)
     usable = [
         t
         for t in finalists
-        if t.state in (TrialState.COMPLETE, TrialState.PRUNED) and loop.objectives[0].value(t.metrics) > -math.inf
+        if t.state in (TrialState.COMPLETE, TrialState.PRUNED)
+        and leading.value(t.metrics) > -math.inf
+        and loop.weights_path(t.id).exists()
+        and all(c.is_met(t.metrics) for c in loop.constraints if c.metric in t.metrics)
     ]
-    usable = [t for t in usable if loop.weights_path(t.id).exists() and all(c.is_met(t.metrics) for c in loop.constraints)]
     if not usable:
         return None
-    winner = max(usable, key=lambda t: (loop.objectives[0].value(t.metrics), -t.metrics.get("loss", 0.0)))
+    winner = max(usable, key=lambda t: (leading.value(t.metrics), -t.metrics.get("loss", 0.0)))
     weights = loop.weights_path(winner.id)
     if not loop.plan.refit:
         return Choice(winner, weights, False, finalists)
@@ -145,6 +148,13 @@ def _final_trial(loop: Loop, source: Trial, epochs: float, *, refit: bool = Fals
     )
     loop.reserve(trial)
     return trial
+
+
+def _leading(loop: Loop, finalists: Sequence[Trial]) -> Objective:
+    """What the finalists are chosen by: the leading objective, or, where only the search's own estimator measures that, accuracy or R2."""
+    metrics = {name for t in finalists for name in t.metrics}
+    usual = [Objective(name, "max") for name in ("accuracy", "r2")]
+    return next((o for o in [*loop.objectives[:1], *usual] if o.metric in metrics), loop.objectives[0])
 
 
 def _kept_epochs(trial: Trial) -> float:

@@ -108,4 +108,6 @@ def _seconds(estimator: Estimator, job: Job) -> float:
 
 
 def _for_a_while(job: Job, architecture: Architecture, epochs: float) -> Job:
-    return replace(job, architecture=architecture, fidelity=Fidelity(epochs), horizon=10 * epochs)  # not the end of a schedule: a short look
+    return replace(
+        job, architecture=architecture, fidelity=Fidelity(epochs), horizon=10 * epochs
+    )  # not the end of a schedule: a short look
