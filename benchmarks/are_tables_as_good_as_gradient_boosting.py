@@ -30,7 +30,9 @@ from searchitect.tasks import load_task
 SETS = ("adult", "credit-g", "car", "vehicle", "kc1", "blood-transfusion", "cmc", "abalone")
 
 
-def reference_scores(frame: pd.DataFrame, target: str, is_regression: bool, known: np.ndarray, test: np.ndarray) -> dict[str, float]:
+def reference_scores(
+    frame: pd.DataFrame, target: str, is_regression: bool, known: np.ndarray, test: np.ndarray
+) -> dict[str, float]:
     x, y = frame.drop(columns=target), frame[target]
     texts = [c for c in x if not pd.api.types.is_numeric_dtype(x[c])]
     numbers = [c for c in x if c not in texts]
@@ -72,7 +74,9 @@ def main(sets: tuple[str, ...] = SETS, seeds: int = 1) -> None:
                 known = np.concatenate([task.train.rows, task.valid.rows])
                 row: dict[str, Any] = {"set": name, "seed": seed}
                 row |= reference_scores(pd.read_csv(io.BytesIO(content)), target, is_regression, known, task.test.rows)
-                result = search(path, target=target, task=meta[name]["task"], budget="2m", workers=2, seed=seed, out=Path(folder) / "run")
+                result = search(
+                    path, target=target, task=meta[name]["task"], budget="2m", workers=2, seed=seed, out=Path(folder) / "run"
+                )
                 winner = result.summary["winner"]
                 row["searchitect"] = winner["test"]["r2" if is_regression else "accuracy"]
                 row["difference"] = row["searchitect"] - row["gradient_boosting"]

@@ -32,14 +32,19 @@ def trials_per_minute(workers: int) -> float:
 def main(rounds: int = 3) -> None:
     found: dict[int, list[float]] = {1: [], 2: []}
     for _ in range(rounds):
-        for workers in found:
+        for workers in (1, 2):
             found[workers].append(trials_per_minute(workers))
             print(workers, found[workers][-1], flush=True)
     ratios = [b / a for a, b in zip(found[1], found[2], strict=True)]
     save(
         "do_two_workers_pay",
         "two workers give at least 1.75 times the trials per minute of one",
-        {"one": statistics.median(found[1]), "two": statistics.median(found[2]), "ratio": statistics.median(ratios), "ratios": ratios},
+        {
+            "one": statistics.median(found[1]),
+            "two": statistics.median(found[2]),
+            "ratio": statistics.median(ratios),
+            "ratios": ratios,
+        },
     )
 
 

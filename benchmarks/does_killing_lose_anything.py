@@ -27,7 +27,9 @@ if __name__ == "__main__":
 
 def run_once(script: Path, folder: Path, workers: int, kill_after: float | None) -> bool:
     """True where the run ended by itself."""
-    process = subprocess.Popen([sys.executable, str(script), str(folder), str(workers)], env={**os.environ, "OMP_NUM_THREADS": "1"})
+    process = subprocess.Popen(
+        [sys.executable, str(script), str(folder), str(workers)], env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
     try:
         process.wait(kill_after)
     except subprocess.TimeoutExpired:

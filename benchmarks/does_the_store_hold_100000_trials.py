@@ -47,7 +47,11 @@ def main() -> None:
                     number, proposal.architecture, space.key(proposal.architecture), proposal.fidelity or Fidelity(1.0), 0,
                     parent=proposal.parent, resume=proposal.resume,
                 )  # fmt: skip
-                trial.state, trial.metrics, trial.finished = TrialState.COMPLETE, {"accuracy": score(trial.architecture)}, float(number)
+                trial.state, trial.metrics, trial.finished = (
+                    TrialState.COMPLETE,
+                    {"accuracy": score(trial.architecture)},
+                    float(number),
+                )
                 trials.append(trial)
                 if number % 50 == 0:  # one by one, as a search records them
                     before = time.perf_counter()
@@ -72,7 +76,10 @@ def main() -> None:
             found[f"{name}: load_s"] = time.perf_counter() - began
             assert len(loaded) == TRIALS
             began = time.perf_counter()
-            path = write_report(ReportData({}, loaded, {"objectives": [{"metric": "accuracy", "direction": "max"}]}), Path(folder) / "report.html")
+            path = write_report(
+                ReportData({}, loaded, {"objectives": [{"metric": "accuracy", "direction": "max"}]}),
+                Path(folder) / "report.html",
+            )
             found[f"{name}: report_s"], found[f"{name}: report_bytes"] = time.perf_counter() - began, path.stat().st_size
             store.close()
     save("does_the_store_hold_100000_trials", "ask and tell under 5 ms each, the report in under 10 s", found)

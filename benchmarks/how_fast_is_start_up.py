@@ -24,7 +24,9 @@ def main(rounds: int = 9) -> None:
             times[name].append(time.perf_counter() - began)
     medians = {name: statistics.median(values) for name, values in times.items()}
     ratios = {name: medians[name] / medians["import torch"] for name in COMMANDS}
-    save("how_fast_is_start_up", "under a quarter of the time of importing torch", {"seconds": medians, "ratio_to_torch": ratios})
+    save(
+        "how_fast_is_start_up", "under a quarter of the time of importing torch", {"seconds": medians, "ratio_to_torch": ratios}
+    )
 
 
 if __name__ == "__main__":

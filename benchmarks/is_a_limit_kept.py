@@ -3,4 +3,8 @@
 from does_digits_take_two_minutes import main
 
 if __name__ == "__main__":
-    main(where=("params<=20k",), name="is_a_limit_kept", claim="no trained network above 20,000 parameters; median test accuracy at least 0.985")
+    main(
+        where=("params<=20k",),
+        name="is_a_limit_kept",
+        claim="no trained network above 20,000 parameters; median test accuracy at least 0.985",
+    )
