@@ -1,7 +1,7 @@
 """kill -9 of the searching process at 20 random moments: does the resumed run lose, repeat or change a trial?
 
 A serial run with one seed is killed again and again until it ends, then compared with an uninterrupted run: ids, architectures, fidelities and
-scores must be the same. Then the same with two workers, where only the bookkeeping can be compared.
+scores must be the same. Then eight kills with two workers, where only the bookkeeping can be compared.
 """
 
 import os
@@ -62,9 +62,9 @@ def main() -> None:
         script.write_text(SCRIPT)
         run_once(script, Path(root) / "whole", 1, None)
         whole = load_result(Path(root) / "whole").trials
-        for workers in (1, 2):
+        for workers, wanted in ((1, 20), (2, 8)):
             folder = Path(root) / f"killed-{workers}"
-            kills, faults = kill_until_done(script, folder, workers, 20, rng)
+            kills, faults = kill_until_done(script, folder, workers, wanted, rng)
             trials = load_result(folder).trials
             searched = [t for t in trials if t.origin != "final"]
             keys = [(t.key, t.fidelity) for t in searched if t.twin is None]
