@@ -135,3 +135,18 @@ def test_random_search_against_itself_is_rarely_better_or_worse() -> None:
     for _ in range(60):
         verdicts.append(run([rng.random() for _ in range(15)], [rng.random() for _ in range(30)])["verdict"])
     assert verdicts.count("better than random search") <= 24
+
+
+def test_the_medians_of_chosen_and_random_architectures_are_told() -> None:
+    found = run([0.9, 0.5, 0.7, 0.6], DRAWN)
+    assert found["medians"] == {"chosen": pytest.approx(0.65), "random": pytest.approx(0.45), "n": 4}
+    assert "The 4 architectures chosen by score have a median of 0.6500, the 8 random ones 0.4500." in found["sentence"]
+    smaller = run([0.9, 0.5, 0.7, 0.6], DRAWN, Objective("accuracy", "min"))
+    assert smaller["medians"]["random"] == pytest.approx(0.45)
+
+
+def test_too_few_chosen_architectures_have_no_median() -> None:
+    drawn = {n: trial(n, "random", v) for n, v in enumerate(DRAWN)}
+    found = compare_with_random(drawn | {8: trial(8, "strategy", 0.9)}, BEST, "this search")
+    assert found is not None
+    assert found["medians"] is None

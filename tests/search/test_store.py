@@ -182,3 +182,13 @@ def test_nothing_in_the_database_is_executed(tmp_path: Path) -> None:
     assert kinds <= {"INTEGER", "FLOAT", "VARCHAR", "TEXT"}  # no blob that could hold a pickle
     assert json.loads(spec) == trial(0).architecture.spec
     assert json.loads(curve) == trial(0).curve
+
+
+def test_an_emptied_database_of_a_run_is_refused_not_started_afresh(tmp_path: Path) -> None:
+    open_store(tmp_path).close()
+    (tmp_path / "run.json").write_text("{}")
+    for path in tmp_path.glob("search.db*"):
+        path.unlink()
+    (tmp_path / "search.db").touch()
+    with pytest.raises(RunError, match="damaged or not a database \\(it is empty\\)"):
+        open_store(tmp_path)

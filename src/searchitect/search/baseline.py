@@ -1,5 +1,6 @@
 """What random search would have reached with the same number of trials."""
 
+import statistics
 from collections.abc import Mapping
 from typing import Any
 
@@ -59,6 +60,15 @@ def compare_with_random(trials: Mapping[int, Trial], objective: Objective, own_n
     )
     if guided == 0:
         sentence += " None of these architectures was chosen by score yet, so the comparison says nothing about the strategy."
+    # both sides share the strategy's own random draws, and a best is one lucky number: the medians tell more
+    chosen = [sign * _value(t, objective, worst) for t in own if t.origin == "strategy"]
+    medians = None
+    if len(chosen) >= LEAST_DRAWS:
+        medians = {"chosen": statistics.median(chosen), "random": sign * statistics.median(random_values), "n": len(chosen)}
+        sentence += (
+            f" The {len(chosen)} architectures chosen by score have a median of {medians['chosen']:.4f}, "
+            f"the {len(random_values)} random ones {medians['random']:.4f}."
+        )
     shown = _grid(n)
     return {
         "metric": objective.metric,
@@ -71,6 +81,7 @@ def compare_with_random(trials: Mapping[int, Trial], objective: Objective, own_n
         "search_best": sign * reached,
         "verdict": verdict,
         "sentence": sentence,
+        "medians": medians,
         "curve": [
             {
                 "n": point.n,

@@ -12,7 +12,7 @@ from searchitect.search.executors import Executor
 from searchitect.search.loop import Loop
 from searchitect.search.plan import training_seconds
 
-SAFETY = 0.8
+SAFETY = 0.86
 """Part of the remaining time that the final trainings are planned to fill."""
 
 
@@ -112,7 +112,7 @@ def retrain_the_best(loop: Loop, executor: Executor, workers: int) -> Choice | N
 
 
 def _affordable_epochs(loop: Loop, chosen: Sequence[Trial], workers: int) -> float:
-    """As many epochs as the remaining time allows, up to the plan's; never fewer than a finalist had in the search."""
+    """As many epochs as the remaining time allows, up to the plan's; without time left, one, or what a finalist had in the search."""
     least = max(t.fidelity.epochs for t in chosen)
     end = training_seconds(loop.budget)
     if end is None:

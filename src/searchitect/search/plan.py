@@ -9,14 +9,14 @@ from searchitect.core import Budget, TaskInfo
 
 ETA = 3
 RUNGS = 3
-FINAL_SHARE = 0.4
+FINAL_SHARE = 0.36
 """Part of a time budget that is kept for retraining the best."""
 LEAST_FINAL_EPOCHS = 8
 """A network that could not make so many passes in the final step's time is too slow for the budget: it is not trained."""
 CLOSING_SECONDS = 10.0
 CLOSING_SHARE = 0.06
 """What exporting and reporting take: so many seconds, but no larger part of the budget, are kept for them."""
-WISHED_TRIALS = 150
+WISHED_TRIALS = 210
 """Architectures that a time budget should suffice for, where the shortest sensible training allows it."""
 SHORTEST = 0.05
 """Epochs below which a training says too little, however small the budget."""

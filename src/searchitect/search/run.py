@@ -188,7 +188,10 @@ def _plan(setup: Setup, store: Store, clock: Clock, costs_of: Any) -> Plan:
         plan = replace(plan, most_macs=slowest)
         if setup.fidelity is not None and setup.sets_epochs:
             epochs = setup.fidelity.epochs
-            plan = replace(plan, base_epochs=epochs, single_epochs=epochs, max_epochs=epochs * plan.eta**2)
+            longest = epochs * plan.eta**2
+            plan = replace(
+                plan, base_epochs=epochs, single_epochs=epochs, max_epochs=longest, final_epochs=max(plan.final_epochs, longest)
+            )
     store.remember(plan=plan.to_json())
     return plan
 

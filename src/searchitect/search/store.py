@@ -198,8 +198,11 @@ class Store:
 
 
 def open_store(folder: Path) -> Store:
-    """The store of a run folder."""
-    return Store(f"sqlite:///{folder / 'search.db'}")
+    """The store of a run folder. Raises `RunError` where the folder belongs to a run whose database is empty."""
+    path = folder / "search.db"
+    if path.exists() and path.stat().st_size == 0 and (folder / "run.json").exists():
+        raise RunError(_damaged(repr(str(path)), "it is empty"))
+    return Store(f"sqlite:///{path}")
 
 
 def _write_quickly(connection: Any, _: Any) -> None:
