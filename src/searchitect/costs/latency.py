@@ -77,7 +77,7 @@ def measure_latency(
     example = torch.rand(batch, *input_shape, generator=torch.Generator().manual_seed(0))
     with _evaluating(module):
         if backend == "torch":
-            with torch.inference_mode(), _threads(threads):
+            with torch.inference_mode(), torch_threads(threads):
                 times = _time(lambda: module(example), warmup, repeats)
         else:
             times = _time(_onnx_session(module, example, threads), warmup, repeats)
@@ -134,7 +134,8 @@ def _onnx_session(module: nn.Module, example: Tensor, threads: int) -> Callable[
 
 
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
+def torch_threads(count: int) -> Iterator[None]:
+    """Inside the block torch computes on ``count`` threads, afterwards on as many as before."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:

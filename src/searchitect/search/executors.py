@@ -13,13 +13,12 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
 
-from searchitect.core import Estimator, Job, Measurement, SearchitectError, SettingError, TrialState
+from searchitect.core import Estimator, Job, Measurement, SearchitectError, SettingError, Trial, TrialState
 
 POLL_SECONDS = 0.5
 GRACE_SECONDS = 10.0
@@ -34,6 +33,12 @@ class Ended:
     measurement: Measurement
     seconds: float
     traceback: str = ""
+
+    def fill(self, target: Trial) -> None:
+        """Write what was found into the trial; costs that it has already stay."""
+        found = self.measurement
+        target.metrics |= {name: float(value) for name, value in found.metrics.items()}
+        target.curve, target.state, target.reason, target.seconds = list(found.curve), found.state, found.reason, self.seconds
 
 
 class Executor(Protocol):
@@ -86,8 +91,10 @@ class SerialExecutor:
         return 0 if self._ended else 1
 
     def submit(self, trial: int, job: Job) -> None:
+        from searchitect.costs.latency import torch_threads
+
         began = time.monotonic()
-        with _threads(job.threads):
+        with torch_threads(job.threads):
             measurement, trace = evaluate_safely(self._estimator, job)
         self._ended.append(Ended(trial, measurement, time.monotonic() - began, trace))
 
@@ -97,18 +104,6 @@ class SerialExecutor:
 
     def close(self) -> None:
         self._ended = []
-
-
-@contextlib.contextmanager
-def _threads(count: int) -> Iterator[None]:
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @dataclass

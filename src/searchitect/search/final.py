@@ -190,14 +190,7 @@ def _run_all(loop: Loop, executor: Executor, trials: Sequence[Trial], known: Seq
         loop.on_status(loop.status(f"retraining the best: {len(waiting) + len(running)} to go"))
         for ended in executor.wait(0.25):
             trial = running.pop(ended.trial)
-            measured = ended.measurement
-            trial.metrics |= {name: float(value) for name, value in measured.metrics.items()}
-            trial.curve, trial.state, trial.reason, trial.seconds = (
-                list(measured.curve),
-                measured.state,
-                measured.reason,
-                ended.seconds,
-            )
+            ended.fill(trial)
             trial.finished = loop.clock.now()
             loop.store.finish(trial)
             if ended.traceback:

@@ -334,14 +334,7 @@ class Loop:
 
     def _end(self, ended: Ended) -> None:
         trial = self._running.pop(ended.trial)
-        measured = ended.measurement
-        trial.metrics |= {name: float(value) for name, value in measured.metrics.items()}
-        trial.curve, trial.state, trial.reason, trial.seconds = (
-            list(measured.curve),
-            measured.state,
-            measured.reason,
-            ended.seconds,
-        )
+        ended.fill(trial)
         broken_numbers = [o for o in self.objectives if not math.isfinite(trial.metrics.get(o.metric, 0.0))]
         if trial.state == TrialState.COMPLETE and broken_numbers:
             shown = ", ".join(f"{o.metric}={trial.metrics[o.metric]}" for o in broken_numbers)
