@@ -10,15 +10,19 @@ from searchitect.core import Budget, TaskInfo
 ETA = 3
 RUNGS = 3
 FINAL_SHARE = 0.36
-"""Part of a time budget that is kept for retraining the best."""
-LEAST_FINAL_EPOCHS = 8
+LARGE_FINAL_SHARE = 0.45
+"""Part of a time budget that is kept for retraining the best: more of it with many rows, where a few epochs are all that it allows."""
+MANY_ROWS = 20_000
+LEAST_FINAL_EPOCHS = 12
 """A network that could not make so many passes in the final step's time is too slow for the budget: it is not trained."""
 CLOSING_SECONDS = 10.0
 CLOSING_SHARE = 0.06
 """What exporting and reporting take: so many seconds, but no larger part of the budget, are kept for them."""
 WISHED_TRIALS = 210
 """Architectures that a time budget should suffice for, where the shortest sensible training allows it."""
-SHORTEST = 0.05
+TRIAL_SECONDS = 0.2
+"""What a trial takes besides its epochs: building, saving, passing on."""
+SHORTEST = 0.25
 """Epochs below which a training says too little, however small the budget."""
 
 
@@ -74,8 +78,13 @@ def most_macs(budget: Budget, info: TaskInfo, measured: Sequence[tuple[float, fl
     if budget.seconds is None or not info.is_image:
         return None
     rates = [macs / seconds for seconds, macs in measured if seconds > 0]
-    epoch_seconds = budget.seconds * FINAL_SHARE * 0.8 / min(LEAST_FINAL_EPOCHS, usual_epochs(info))
+    epoch_seconds = budget.seconds * final_share(info) * 0.8 / min(LEAST_FINAL_EPOCHS, usual_epochs(info))
     return statistics.median(rates) * epoch_seconds if rates else None
+
+
+def final_share(info: TaskInfo | None) -> float:
+    """Part of a time budget that is the final step's."""
+    return LARGE_FINAL_SHARE if info is not None and info.train_rows > MANY_ROWS else FINAL_SHARE
 
 
 def usual_epochs(info: TaskInfo) -> float:
@@ -111,11 +120,13 @@ def make_plan(
     search_seconds = None
     trials = budget.trials
     if budget.seconds is not None:
-        search_seconds = max(budget.seconds * (1 - FINAL_SHARE), spent + 0.3 * (budget.seconds - spent))
+        search_seconds = max(budget.seconds * (1 - final_share(info)), spent + 0.3 * (budget.seconds - spent))
         if typical is not None:
-            affordable = (search_seconds - spent) * workers / typical  # epochs
-            base = min(base, max(SHORTEST, affordable / per_trial / (trials or WISHED_TRIALS)))
-            trials = min(trials or 10**9, max(1, int(affordable / per_trial / base)))
+            # an architecture takes per_trial * base epochs in 1 + 1/eta + 1/eta^2 trials
+            available = (search_seconds - spent) * workers
+            fixed = TRIAL_SECONDS * sum(ETA**-rung for rung in range(RUNGS))
+            base = min(base, max(SHORTEST, (available / (trials or WISHED_TRIALS) - fixed) / (per_trial * typical)))
+            trials = min(trials or 10**9, max(1, int(available / (fixed + per_trial * base * typical))))
     if budget.epochs is not None:
         base = min(base, max(SHORTEST, budget.epochs / per_trial / (trials or WISHED_TRIALS)))
         trials = min(trials or 10**9, max(1, int(budget.epochs / per_trial / base)))
@@ -131,7 +142,7 @@ def make_plan(
         search_seconds=search_seconds,
         final_epochs=max(full, base * longest),
         finalists=max(2, min(workers, 4)),
-        refit=info is not None and info.train_rows <= 20_000,
+        refit=info is not None and info.train_rows <= MANY_ROWS,
         time_limit=time_limit,
         epoch_seconds=typical,
     )

@@ -114,7 +114,7 @@ def default_recipe(info: TaskInfo, *, flips: bool = False, imbalanced: bool = Fa
         learning_rate=7e-3,
         weight_decay=0.03,
         label_smoothing=0.05 if info.is_classification else 0.0,
-        crop=max(1, side // 14),
+        crop=max(1, side // 20),
         flip=flips,
         ema=0.98,
         balance=imbalanced,
