@@ -32,7 +32,10 @@ def section(path: Path) -> list[str]:
         lines.append(f"- {name}: {inner}")
     lines += ["", *(table(rows) if rows else [])]
     versions = ", ".join(f"{k} {v}" for k, v in content["versions"].items())
-    lines += [f"`{content['command']}`, {content['measured']}, {machine['cores']} cores, {machine['system']}, {versions}.", ""]
+    lines += [
+        f"`{content['command']}`, {content['measured']}, {machine['cores']} cores, load {machine['load']:.1f}, {machine['system']}, {versions}.",
+        "",
+    ]
     return lines
 
 
