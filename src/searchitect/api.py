@@ -11,6 +11,7 @@ from typing import Any
 
 from searchitect.core import (
     COSTS,
+    METRICS,
     Budget,
     Estimator,
     Fidelity,
@@ -201,7 +202,7 @@ def search(
     if loaded is not None and _can_build(chosen_space):
         final_estimator = judge if judge.builds else _estimator("from-scratch", training)
     objectives = _objectives(maximize, minimize, info)
-    custom = None if judge.builds else [*(o.metric for o in objectives), *_known_metrics()]
+    custom = None if judge.builds else [*(o.metric for o in objectives), *METRICS]
     constraints = [parse_constraint(text, custom) for text in ([where] if isinstance(where, str) else where)]
     if isinstance(estimator, str) and loaded is not None:
         known = {*COSTS, *loaded.baseline_score}  # what training measures on a task of this kind
@@ -292,12 +293,6 @@ def _check(*, workers: int, seed: int, time_limit: float | None, baseline: str) 
         raise SettingError(f"time_limit must be above 0 seconds, got {time_limit!r}")
     if baseline not in ("interleaved", "full", "none"):
         raise SettingError(f"baseline must be 'interleaved', 'full' or 'none', got {baseline!r}")
-
-
-def _known_metrics() -> list[str]:
-    from searchitect.core import METRICS
-
-    return list(METRICS)
 
 
 def _strategy_names() -> list[str]:
