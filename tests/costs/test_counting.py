@@ -92,6 +92,25 @@ class NeedsNumbers(nn.Module):
         return y
 
 
+class UsesItsInputAsIndex(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = torch.ones(1).item()  # cannot be built on the meta device
+        self.table = nn.Embedding(3, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.table(x.long())
+        return y
+
+
+def test_the_example_that_is_run_holds_no_leftovers_of_earlier_memory() -> None:
+    torch.use_deterministic_algorithms(True)  # fills what is allocated and not written with NaN
+    try:
+        assert measure_costs(UsesItsInputAsIndex, (5,), ["params", "macs"]) == {"params": 12, "macs": 0}
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
 def test_the_module_stays_as_it_was() -> None:
     net = small_net().train()
     net[1].eval()

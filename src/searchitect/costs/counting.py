@@ -193,7 +193,7 @@ class _Trace(TorchDispatchMode):
 def _trace(module: nn.Module, input_shape: tuple[int, ...]) -> _Trace:
     weights = [*module.parameters(), *module.buffers()]
     device = weights[0].device if weights else torch.device("meta")
-    example = torch.empty(1, *input_shape, device=device)
+    example = torch.zeros(1, *input_shape, device=device)  # not empty: a network may use its input as an index
     trace = _Trace({weight.untyped_storage()._cdata for weight in weights})
     training = {part: part.training for part in module.modules()}
     module.eval()
