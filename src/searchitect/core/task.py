@@ -3,7 +3,9 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 
-TaskKind: TypeAlias = Literal["image-classification", "image-regression", "table-classification", "table-regression"]
+TaskKind: TypeAlias = Literal[
+    "image-classification", "image-regression", "table-classification", "table-regression", "language-modelling"
+]
 
 
 @dataclass(frozen=True)
@@ -13,8 +15,9 @@ class TaskInfo:
     Attributes:
         name: of the data, for folders and reports.
         kind: what goes in and what comes out.
-        input_shape: of one example as the network receives it: (channels, height, width) of an image, (columns,) of a table.
-        outputs: how many numbers the network gives: classes, or 1 for regression.
+        input_shape: of one example as the network receives it: (channels, height, width) of an image, (columns,) of a table,
+            (tokens,) of a text.
+        outputs: how many numbers the network gives: classes, 1 for regression, or the size of the vocabulary, for every token.
         train_rows: examples in the training part.
         classes: the names of the classes, in the order of the outputs; empty for regression.
         columns: names of a table's encoded columns: first the numeric ones, then the categorical ones.
@@ -42,7 +45,7 @@ class TaskInfo:
     @property
     def numeric(self) -> int:
         """How many of a table's columns are numbers."""
-        return self.input_shape[0] - len(self.cardinalities) if not self.is_image else 0
+        return self.input_shape[0] - len(self.cardinalities) if self.kind.startswith("table-") else 0
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -1,7 +1,9 @@
 """Spec -> torch.nn.Module: one file per space, of the same name, and the layers that they share."""
 
+from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
+from inspect import signature
 from typing import Any
 
 from torch import nn
@@ -9,17 +11,43 @@ from torch import nn
 from searchitect.core.errors import SpaceError
 from searchitect.core.space import Space
 from searchitect.core.task import TaskInfo
+from searchitect.spaces.published import find_published
 
-__all__ = ["build"]
+__all__ = ["build", "published"]
 
 
-def build(space: Space, spec: Any, info: TaskInfo) -> nn.Module:
+def published(
+    name: str, *, input_shape: Sequence[int] | None = None, outputs: int | None = None, auxiliary: bool = False, **settings: Any
+) -> nn.Module:
+    """A network of a paper, newly initialised: ``published("nasnet-a", channels=32, cells=6)``.
+
+    Args:
+        name: see `searchitect.spaces.published_names`.
+        input_shape: (channels, height, width) of an image; default: as published.
+        outputs: classes; default: as published.
+        auxiliary: with the auxiliary classifier, see `build`.
+        settings: of its space, such as channels and layers; default: as published.
+
+    Raises:
+        SettingError: for an unknown name or setting.
+        SpaceError: where such a network cannot be built.
+    """
+    found = find_published(name)
+    space, spec = found.make(**settings)
+    shape = tuple(input_shape or found.input_shape)
+    kind = "image-classification" if len(shape) == 3 else "language-modelling"
+    return build(space, spec, TaskInfo(name, kind, shape, outputs or found.outputs, 0), auxiliary=auxiliary)
+
+
+def build(space: Space, spec: Any, info: TaskInfo, auxiliary: bool = False) -> nn.Module:
     """The network that ``spec`` describes, newly initialised from torch's global generator.
 
     Args:
         space: whose spec it is. Its own ``build(spec, info)``, where it defines one, wins over ``searchitect.networks.<name>``.
         spec: of an architecture; an open spec gives the supernet, where the network has layers for open choices.
         info: tells the shape of inputs and outputs.
+        auxiliary: add the auxiliary classifier of the paper, where the network has one: while training it then gives a pair,
+            outputs and auxiliary outputs. Evaluated, it gives its outputs alone.
 
     Returns:
         A module from float32 inputs (images: [N, C, H, W]; tables: [N, columns], numbers first, then category codes) to raw
@@ -28,8 +56,8 @@ def build(space: Space, spec: Any, info: TaskInfo) -> nn.Module:
     Raises:
         SpaceError: where nobody says how to build it, or what was built is not a module.
     """
-    own = getattr(space, "build", None)
-    module = (own or find_build(space))(spec, info)
+    make = getattr(space, "build", None) or find_build(space)
+    module = make(spec, info, auxiliary=True) if auxiliary and "auxiliary" in signature(make).parameters else make(spec, info)
     if not isinstance(module, nn.Module):
         raise SpaceError(f"build of the space {space.name!r} must return a torch.nn.Module, got {type(module).__name__}")
     return module

@@ -1,5 +1,6 @@
 """Layers that several networks share. Torch only: this file is copied into stand-alone exports."""
 
+import torch
 from torch import Tensor, nn
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {
@@ -62,3 +63,35 @@ class Residual(nn.Module):
         """Any shape that the body takes; the body's output shape."""
         y: Tensor = self.after(self.shortcut(x) + self.body(x))
         return y
+
+
+class DropPath(nn.Module):
+    """Leaves out a path for some of the examples of a batch while training, and makes up for it on the others.
+
+    Args:
+        depth: share of the network's rate that holds here: 1 everywhere in DARTS; (cell + 1) / cells in NASNet, whose
+            ScheduledDropPath grows with the depth (Zoph et al. 2018, https://arxiv.org/abs/1707.07012, and its released code).
+
+    Attributes:
+        rate: probability of leaving out, before ``depth``, in [0, 1). `set_drop_path` changes it as the training goes on.
+    """
+
+    def __init__(self, depth: float = 1.0) -> None:
+        super().__init__()
+        self.depth = depth
+        self.rate = 0.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, ...) -> the same shape."""
+        rate = self.rate * self.depth
+        if not self.training or rate == 0:
+            return x
+        kept = torch.rand(x.shape[0], *[1] * (x.ndim - 1), device=x.device, dtype=x.dtype) >= rate
+        return x * kept / (1 - rate)
+
+
+def set_drop_path(network: nn.Module, rate: float) -> None:
+    """Give every `DropPath` of ``network`` the rate, in [0, 1)."""
+    for module in network.modules():
+        if isinstance(module, DropPath):
+            module.rate = rate

@@ -7,6 +7,7 @@ from typing import Any, Final
 from searchitect.core.errors import SettingError, SpaceError, unknown_name
 from searchitect.core.space import Space
 from searchitect.core.task import TaskInfo
+from searchitect.spaces.published import Published, find_published, published_names
 
 _SPACES: Final = {
     "convnet": "searchitect.spaces.convnet:ConvNet",
@@ -15,7 +16,15 @@ _SPACES: Final = {
 }
 """Name -> "module:class"."""
 
-__all__ = ["default_space", "find_space", "make_space", "space_names"]
+__all__ = [
+    "Published",
+    "default_space",
+    "find_published",
+    "find_space",
+    "make_space",
+    "published_names",
+    "space_names",
+]
 
 
 def space_names() -> list[str]:
