@@ -1,0 +1,71 @@
+"""Published architectures, as data: what the papers found, at the size they give it, ready to be built, shown and trained.
+
+Each lies beside its space, in a constant ``PUBLISHED`` of ``searchitect.spaces.<module>``; the catalogue loads it when asked.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, Final
+
+from searchitect.core.errors import SettingError, unknown_name
+from searchitect.core.space import Space
+
+
+@dataclass(frozen=True)
+class Published:
+    """An architecture of a paper.
+
+    Attributes:
+        summary: one line.
+        source: paper, repository or table that it is taken from.
+        space: makes the space from settings: the class, as a rule.
+        describe: the spec in such a space, at the space's size.
+        settings: those of the space that give the published network.
+        input_shape: (channels, height, width) of the published network.
+        outputs: its classes.
+    """
+
+    summary: str
+    source: str
+    space: Callable[..., Space]
+    describe: Callable[[Any], Any]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    input_shape: tuple[int, ...] = (3, 32, 32)
+    outputs: int = 10
+
+    def make(self, **settings: Any) -> tuple[Space, Any]:
+        """The space and the spec in it. ``settings`` win over the published ones.
+
+        Raises:
+            SettingError: for a setting that the space does not have.
+        """
+        try:
+            space = self.space(**{**self.settings, **settings})
+        except TypeError:
+            known = ", ".join(self.space().config()) or "none"
+            given = ", ".join(map(repr, settings))
+            raise SettingError(f"given were the settings {given}; those that this architecture has are {known}") from None
+        return space, self.describe(space)
+
+
+_MODULES: Final[dict[str, tuple[str, ...]]] = {}
+"""Module of `searchitect.spaces` -> the names in its ``PUBLISHED``."""
+
+
+def published_names() -> list[str]:
+    """The names in the catalogue, sorted."""
+    return sorted(name for names in _MODULES.values() for name in names)
+
+
+def find_published(name: str) -> Published:
+    """A published architecture by its name.
+
+    Raises:
+        SettingError: for an unknown name, with the nearest known one.
+    """
+    for module, names in _MODULES.items():
+        if name in names:
+            found: Published = import_module(f"searchitect.spaces.{module}").PUBLISHED[name]
+            return found
+    raise unknown_name("published architecture", name, published_names())
