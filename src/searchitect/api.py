@@ -152,6 +152,7 @@ def search(
     name: str | None = None,
     time_limit: float | None = None,
     baseline: str = "interleaved",
+    final: str = "usual",
     on_status: Callable[[Status], None] | None = None,
     command: str | None = None,
 ) -> Result:
@@ -179,6 +180,7 @@ def search(
         name: of the run; default: told from the data.
         time_limit: seconds of one trial; default: a quarter of the search's time.
         baseline: "interleaved" random trials, "full" for an equal-budget random search besides, or "none".
+        final: how the best are retrained: "usual", as in the search, or "paper", the final evaluation of the cell papers (images only).
         on_status: called a few times a second with the state of the run.
         command: what repeats the run, for the report.
 
@@ -186,13 +188,17 @@ def search(
         SearchitectError: whatever is wrong with the arguments or the data, in one sentence, before the first training.
     """
     parsed = parse_budget(budget)
-    _check(workers=workers, seed=seed, time_limit=time_limit, baseline=baseline)
+    _check(workers=workers, seed=seed, time_limit=time_limit, baseline=baseline, final=final)
     loaded, final_estimator = None, None
     judge = _estimator(estimator, training)
     if data is not None:
         from searchitect.tasks import load_task
 
         loaded = load_task(data, target=target, task=task, seed=seed)
+        if final == "paper":
+            from searchitect.training import paper_recipe
+
+            paper_recipe(loaded.info)  # refused now, not in the final step
     elif judge.builds:
         raise SettingError(
             "data is missing: give a name, a path, arrays, a frame or a Dataset, or an estimator that needs no data"
@@ -200,7 +206,7 @@ def search(
     info = loaded.info if loaded is not None else None
     chosen_space = _space(space, info)
     if loaded is not None and _can_build(chosen_space):
-        final_estimator = judge if judge.builds else _estimator("from-scratch", training)
+        final_estimator = judge if judge.builds and final == "usual" else _estimator("from-scratch", training, final)
     objectives = _objectives(maximize, minimize, info)
     custom = None if judge.builds else [*(o.metric for o in objectives), *METRICS]
     constraints = [parse_constraint(text, custom) for text in ([where] if isinstance(where, str) else where)]
@@ -225,6 +231,7 @@ def search(
         "objectives": [str(o) for o in objectives],
         "fidelity": fidelity,
         "seed": seed,
+        **({} if final == "usual" else {"final": final}),
     }
     setup = Setup(
         name=title,
@@ -284,7 +291,7 @@ def load_result(folder: str | Path, space: Space | None = None) -> Result:
     return Result(folder, trials, summary, settings, bool(summary.get("is_interrupted")), space)
 
 
-def _check(*, workers: int, seed: int, time_limit: float | None, baseline: str) -> None:
+def _check(*, workers: int, seed: int, time_limit: float | None, baseline: str, final: str) -> None:
     if not isinstance(workers, int) or not 1 <= workers <= 4096:
         raise SettingError(f"workers must lie in [1, 4096], got {workers!r}")
     if not isinstance(seed, int) or not 0 <= seed < 2**31:
@@ -293,6 +300,8 @@ def _check(*, workers: int, seed: int, time_limit: float | None, baseline: str) 
         raise SettingError(f"time_limit must be above 0 seconds, got {time_limit!r}")
     if baseline not in ("interleaved", "full", "none"):
         raise SettingError(f"baseline must be 'interleaved', 'full' or 'none', got {baseline!r}")
+    if final not in ("usual", "paper"):
+        raise SettingError(f"final must be 'usual' or 'paper', got {final!r}")
 
 
 def _strategy_names() -> list[str]:
@@ -301,14 +310,14 @@ def _strategy_names() -> list[str]:
     return strategy_names()
 
 
-def _estimator(estimator: EstimatorLike, training: Mapping[str, Any] | None) -> Estimator:
+def _estimator(estimator: EstimatorLike, training: Mapping[str, Any] | None, base: str = "usual") -> Estimator:
     if not isinstance(estimator, str):
         if not isinstance(estimator, Estimator):
             raise SettingError(f"estimator must be a name or an Estimator, got {estimator!r}")
         return estimator
     from searchitect.estimators import make_estimator
 
-    return make_estimator(estimator, training or {})
+    return make_estimator(estimator, {**({} if base == "usual" else {"base": base}), **(training or {})})
 
 
 def _space(space: SpaceLike, info: Any) -> Space:

@@ -4,6 +4,7 @@ import contextlib
 import sys
 import traceback
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ from searchitect.core.errors import SearchitectError, SettingError
 
 if TYPE_CHECKING:
     from searchitect.api import Result
+    from searchitect.single import Subject
 
 app = typer.Typer(
     name="searchitect",
@@ -24,7 +26,16 @@ app = typer.Typer(
 )
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run, such as runs/digits.", show_default=False)]
+Channels = Annotated[int | None, typer.Option(help="Of the first stage.", show_default=False)]
+Layers = Annotated[int | None, typer.Option(help="Cells or layers in all, where the space counts them so.", show_default=False)]
+Cells = Annotated[int | None, typer.Option(help="Cells per stage, where the space counts them so.", show_default=False)]
+Sizes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="A further size of the architecture.", show_default=False),
+]
 INTERRUPTED = 130
+TRAINING_FILE = "training.json"  # in the folder of a single training
+ABILITIES = ("sample", "mutate", "crossover", "edit", "enumerate", "open")
 
 
 @app.command()
@@ -85,6 +96,9 @@ def search(
     baseline: Annotated[
         str, typer.Option(help="Random search beside it: interleaved, full (equal budget), or none.")
     ] = "interleaved",
+    final: Annotated[
+        str, typer.Option(help="How the best are retrained: usual, or paper (the final evaluation of the cell papers).")
+    ] = "usual",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
     """Find the best network for DATA. The same command again goes on where it stopped."""
@@ -114,6 +128,7 @@ def search(
             name=name,
             time_limit=time_limit,
             baseline=baseline,
+            final=final,
             on_status=show,
             command=shell_command(sys.argv[1:]),
         )
@@ -148,13 +163,46 @@ def status(run: RunFolder) -> None:
 
 @app.command()
 def show(
-    run: RunFolder,
-    trial: Annotated[int | None, typer.Option(help="A trial's id; default: the best.", show_default=False)] = None,
-    svg: Annotated[
-        Path | None, typer.Option(help="Write a drawing of the architecture to this file.", show_default=False)
+    what: Annotated[
+        str,
+        typer.Argument(metavar="WHAT", help="A run folder, a published architecture, or a space.", show_default=False),
+    ],
+    trial: Annotated[int | None, typer.Option(help="A run's trial by its id; default: the best.", show_default=False)] = None,
+    channels: Channels = None,
+    layers: Layers = None,
+    cells: Cells = None,
+    set_: Sizes = None,
+    input_: Annotated[
+        str | None, typer.Option("--input", metavar="CxHxW", help="Shape of an input.", show_default=False)
     ] = None,
+    classes: Annotated[int | None, typer.Option(help="Outputs of the network.", show_default=False)] = None,
+    seed: Annotated[int, typer.Option(help="Of the random architecture that is shown of a space.")] = 0,
+    svg: Annotated[Path | None, typer.Option(help="Write a drawing to this file.", show_default=False)] = None,
+    png: Annotated[Path | None, typer.Option(help="Write a drawing to this file.", show_default=False)] = None,
 ) -> None:
-    """An architecture of a run, with its scores."""
+    """An architecture of a run, a paper or a space: what it is, what it costs, and a drawing."""
+    if (Path(what) / "run.json").exists():
+        spec, info = _show_trial(Path(what), trial)
+    else:
+        from searchitect.single import find
+
+        subject = find(what, _sizes(channels, layers, cells, set_), _shape(input_), classes, seed)
+        spec, info = subject.spec, subject.info
+        _describe(subject)
+    if svg is not None or png is not None:
+        from searchitect.reports import draw_architecture, svg_to_png
+        from searchitect.search.folder import write_text
+
+        if svg is not None:
+            write_text(svg, draw_architecture(spec, info))
+            typer.echo(f"drawing: {svg}")
+        if png is not None:
+            svg_to_png(draw_architecture(spec, info), png)
+            typer.echo(f"drawing: {png}")
+
+
+def _show_trial(run: Path, trial: int | None) -> tuple[Any, Any]:
+    """Print a trial of a run; its spec and its task's shape."""
     import json
 
     from searchitect.api import load_result
@@ -176,14 +224,124 @@ def show(
         for metric, value in winner["test"].items():
             typer.echo(f"  {'test ' + metric:18} {value:,.6g}")
     typer.echo(json.dumps(found.architecture.spec, indent=2))
-    if svg is not None:
-        from searchitect.reports import draw_architecture
-        from searchitect.search.folder import write_text
+    info = result.settings.get("task")
+    shape = {k: v for k, v in info.items() if k in TaskInfo.__dataclass_fields__} if info else None
+    return found.architecture.spec, TaskInfo.from_json(shape) if shape else None
 
-        info = result.settings.get("task")
-        shape = {k: v for k, v in info.items() if k in TaskInfo.__dataclass_fields__} if info else None
-        write_text(svg, draw_architecture(found.architecture.spec, TaskInfo.from_json(shape) if shape else None))
-        typer.echo(f"drawing: {svg}")
+
+def _describe(subject: "Subject") -> None:
+    from searchitect.single import costs, decisions_of, key_of
+
+    space, found = subject.space, costs(subject)
+    settings = ", ".join(f"{name}={value}" for name, value in space.config().items()) or "no settings"
+    fewest, most = decisions_of(space)
+    shape = "x".join(map(str, subject.input_shape))
+    typer.echo(f"{subject.title}: {subject.about}")
+    typer.echo(f"space:      {space.name} with {settings}{'; ' + space.paper if space.paper else ''}")
+    typer.echo(f"            {size_text(space.size())}, {fewest if fewest == most else f'{fewest} to {most}'} decisions")
+    typer.echo(f"for inputs: {shape}, {subject.outputs} outputs")
+    typer.echo(f"parameters: {found['params']:,.0f}")
+    if found["auxiliary"]:
+        typer.echo(f"            {found['params'] + found['auxiliary']:,.0f} with the auxiliary classifier, while training")
+    typer.echo(f"multiply-adds: {found['macs']:,.0f}")
+    typer.echo(f"memory:     {found['memory']:.3g} MB of activations at most, one input")
+    typer.echo(f"key:        {key_of(subject)}")
+
+
+@app.command()
+def train(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="WHAT", help="A published architecture, or the folder of a run or a rebuilt one.", show_default=False
+        ),
+    ],
+    data: Annotated[str, typer.Argument(metavar="DATA", help="As for search.", show_default=False)],
+    channels: Channels = None,
+    layers: Layers = None,
+    cells: Cells = None,
+    epochs: Annotated[
+        float | None, typer.Option(help="Passes over the data; default: 20 to 100, fewer for more data.", show_default=False)
+    ] = None,
+    final: Annotated[str, typer.Option(help="paper (the final evaluation of the cell papers), or usual.")] = "paper",
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Size of the architecture, or training.KEY=VALUE of the training recipe.",
+            show_default=False,
+        ),
+    ] = None,
+    inherit: Annotated[bool, typer.Option("--inherit", help="Begin with the weights of WHAT, where shapes allow.")] = False,
+    target: Annotated[str | None, typer.Option(help="Column of a table to predict.", show_default=False)] = None,
+    task: Annotated[
+        str | None, typer.Option(help="classification or regression; default: told from the target.", show_default=False)
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Folder; default: runs/WHAT-DATA.", show_default=False)] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+) -> None:
+    """Train one architecture, score it once on test data, and export it. The same command again goes on where it stopped."""
+    from searchitect.search.progress import steps_bar
+    from searchitect.single import train as run
+
+    sizes, training = _settings(set_ or [])
+    with steps_bar(quiet=quiet) as on_step:
+        done = run(
+            what,
+            data,
+            settings={**_sizes(channels, layers, cells, None), **sizes},
+            epochs=epochs,
+            final=final,
+            training=training,
+            inherit=inherit,
+            target=target,
+            task=task,
+            seed=seed,
+            out=out,
+            on_step=on_step,
+        )
+    if done.is_interrupted:
+        typer.echo(f"stopped at epoch {done.record['reached']:g}: the same command goes on", err=True)
+        raise typer.Exit(INTERRUPTED)
+    if quiet:
+        return
+    record, folder = done.record, done.folder
+    scores = ", ".join(f"{name} {value:.4f}" for name, value in record["test"]["metrics"].items())
+    typer.echo(
+        f"{record['architecture']}: {scores} on test data it had never seen, after {record['reached']:g} epochs in "
+        f"{record['seconds']:.0f} s; {record['costs']['params']:,.0f} parameters"
+    )
+    typer.echo(f"model:  {', '.join(str(folder / f) for f in ('model.onnx', 'model.py') if (folder / f).exists())}")
+    typer.echo(f"next:   searchitect predict {folder} NEW_DATA")
+
+
+@app.command()
+def rebuild(
+    what: Annotated[
+        str,
+        typer.Argument(metavar="RUN", help="The folder of a finished run, or a published architecture.", show_default=False),
+    ],
+    channels: Channels = None,
+    layers: Layers = None,
+    cells: Cells = None,
+    set_: Sizes = None,
+    input_: Annotated[
+        str | None, typer.Option("--input", metavar="CxHxW", help="Shape of the new inputs.", show_default=False)
+    ] = None,
+    classes: Annotated[int | None, typer.Option(help="Outputs of the new network.", show_default=False)] = None,
+    out: Annotated[Path | None, typer.Option(help="New folder; default: runs/RUN-rebuilt.", show_default=False)] = None,
+) -> None:
+    """Stack the cells of an architecture anew, larger or smaller, with its weights where shapes allow."""
+    from searchitect.single import rebuild as run
+
+    folder, subject, share = run(
+        what, _sizes(channels, layers, cells, set_), input_shape=_shape(input_), outputs=classes, out=out
+    )
+    _describe(subject)
+    typer.echo(f"weights:    {share:.1%} of the parameters are copied, the others are newly drawn")
+    typer.echo(f"next:   searchitect train {folder} DATA{' --inherit' if share else ''}")
 
 
 @app.command()
@@ -206,7 +364,14 @@ def export(
     """Write the winner, preprocessing included, for use elsewhere."""
     from searchitect.api import load_result
 
-    typer.echo(f"model: {load_result(run).export(format, out)}")
+    if (run / TRAINING_FILE).exists():
+        from searchitect.export import export_model, load_deployment
+
+        folder = run if out is None else out
+        folder.mkdir(parents=True, exist_ok=True)
+        typer.echo(f"model: {export_model(load_deployment(run), folder, format)}")
+    else:
+        typer.echo(f"model: {load_result(run).export(format, out)}")
 
 
 @app.command()
@@ -223,7 +388,13 @@ def predict(
     """Answer raw rows or images with the winner of a run."""
     from searchitect.api import load_result
 
-    answers = load_result(run).predict(data)
+    if (run / TRAINING_FILE).exists():
+        from searchitect.export import load_deployment
+        from searchitect.export import predict as answer
+
+        answers = answer(load_deployment(run), data)
+    else:
+        answers = load_result(run).predict(data)
     if out is None:
         typer.echo(answers.to_csv(), nl=False)
     else:
@@ -233,27 +404,19 @@ def predict(
 
 @app.command(name="list")
 def list_(
-    what: Annotated[str, typer.Argument(metavar="spaces|strategies|estimators", help="What to list.", show_default=False)],
+    what: Annotated[
+        str, typer.Argument(metavar="spaces|published|strategies|estimators", help="What to list.", show_default=False)
+    ],
 ) -> None:
     """List what is there by name."""
     rows: list[tuple[str, str]]
     if what == "spaces":
-        from searchitect.spaces import find_space, make_space, space_names
+        _list_spaces()
+        return
+    if what == "published":
+        from searchitect.spaces import find_published, published_names
 
-        rows = []
-        for space_name in space_names():
-            kind = find_space(space_name)
-            size = make_space(space_name).size()
-            counted = (
-                "size unknown"
-                if size is None
-                else "continuous"
-                if size == float("inf")
-                else f"{size:,} architectures"
-                if size < 1e9
-                else f"{size:.2g} architectures"
-            )
-            rows.append((space_name, f"{kind.summary} ({counted}{'; ' + kind.paper if kind.paper else ''})"))
+        rows = [(n, f"{found.summary} ({found.source})") for n in published_names() for found in [find_published(n)]]
     elif what == "strategies":
         from searchitect.strategies import find_strategy, strategy_names
 
@@ -265,7 +428,7 @@ def list_(
     else:
         from searchitect.core.errors import unknown_name
 
-        raise unknown_name("list", what, ["spaces", "strategies", "estimators"])
+        raise unknown_name("list", what, ["spaces", "published", "strategies", "estimators"])
     for row_name, text in rows:
         typer.echo(f"{row_name:24} {text}")
 
@@ -308,6 +471,50 @@ def _default_workers() -> int:
     import os
 
     return max(1, min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 8))
+
+
+def _list_spaces() -> None:
+    """Each space at its published size: what it is, how large, what can be done with it."""
+    from searchitect.single import decisions_of
+    from searchitect.spaces import make_space, space_names
+
+    for name in space_names():
+        space = make_space(name)
+        fewest, most = decisions_of(space)
+        decisions = f"{fewest}" if fewest == most else f"{fewest} to {most}"
+        typer.echo(f"{name:24} {space.summary}{f' ({space.paper})' if space.paper else ''}")
+        offered = [ability for ability in ABILITIES if ability in space.abilities()]
+        typer.echo(f"{'':24} {size_text(space.size())} · {decisions} decisions · {', '.join(offered)}")
+
+
+def size_text(size: float | None) -> str:
+    """The size of a space in words."""
+    if size is None:
+        return "too many architectures to count"
+    if size == float("inf"):
+        return "continuous"
+    return f"{size:,.0f} architectures" if size < 1e9 else f"{Decimal(size):.2e} architectures"
+
+
+def _sizes(channels: int | None, layers: int | None, cells: int | None, pairs: list[str] | None) -> dict[str, Any]:
+    """The sizes that were given, by the names of the space's settings."""
+    more, training = _settings(pairs or [])
+    if training:
+        raise SettingError("--set training.KEY=VALUE is for train and search")
+    given = {"channels": channels, "layers": layers, "cells": cells}
+    return {**{name: value for name, value in given.items() if value is not None}, **more}
+
+
+def _shape(text: str | None) -> tuple[int, ...] | None:
+    """3x32x32, or the number of columns."""
+    if text is None:
+        return None
+    parts = text.lower().replace("×", "x").split("x")
+    if len(parts) not in (1, 3) or not all(part.isdigit() and int(part) > 0 for part in parts):
+        raise SettingError(
+            f"--input {text!r} is not understood: write CHANNELSxHEIGHTxWIDTH, such as 3x32x32, or a number of columns"
+        )
+    return tuple(map(int, parts))
 
 
 def _settings(pairs: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -40,6 +40,8 @@ class Space(ABC):
     """
 
     name: ClassVar[str]
+    version: ClassVar[int] = 1
+    """Of the format of its specs: raised where an older spec would be read wrongly."""
     summary: ClassVar[str] = ""
     """One line for ``searchitect list spaces``."""
     paper: ClassVar[str] = ""
@@ -59,6 +61,13 @@ class Space(ABC):
     def canonical(self, spec: Any) -> Any:
         """A form in which specs that train identically are equal. Must never merge others. Default: the spec itself."""
         return spec
+
+    def known_size(self) -> int | None:
+        """How many ways there are to decide, where the space has a formula for it. Default ``None``: they are counted.
+
+        Only needed where the program computes with its choices, so that there is no open spec to count.
+        """
+        return None
 
     @final
     def config(self) -> dict[str, Any]:
@@ -134,6 +143,9 @@ class Space(ABC):
     @final
     def size(self) -> float | None:
         """How many ways there are to decide: exact, ``inf`` with a continuous choice, ``None`` where counting takes too long."""
+        known = self.known_size()
+        if known is not None:
+            return known
         reader = OpenChooser()
         try:
             self.describe(reader)

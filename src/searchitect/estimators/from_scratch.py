@@ -6,18 +6,19 @@ from typing import Any, ClassVar
 import torch
 
 from searchitect.core import Estimator, Job, Measurement
+from searchitect.core.errors import unknown_name
 from searchitect.networks import build
 from searchitect.tasks import Task
-from searchitect.training import Recipe, Span, default_recipe, train
+from searchitect.training import RECIPES, Recipe, Span, train
 
 LEAST_VALIDATION = 2000
 VALIDATION_SHARE = 0.5
 """A short training looks at so many validation rows per training row, but not at fewer than the least: looking costs a third of training."""
 
 
-def recipe_for(task: Task, spec: Any, settings: Mapping[str, Any]) -> Recipe:
-    """The task's default recipe, then the user's settings, then what the architecture itself decides under its key "training"."""
-    recipe = default_recipe(task.info, flips=task.flips, imbalanced=task.class_weights is not None)
+def recipe_for(task: Task, spec: Any, settings: Mapping[str, Any], base: str = "usual") -> Recipe:
+    """The task's recipe ``base``, then the user's settings, then what the architecture itself decides under its key "training"."""
+    recipe = RECIPES[base](task.info, flips=task.flips, imbalanced=task.class_weights is not None)
     decided = spec.get("training", {}) if isinstance(spec, dict) else {}
     return recipe.with_settings(settings).with_settings(decided)
 
@@ -26,22 +27,27 @@ class FromScratch(Estimator):
     """Trains each candidate with one recipe at the fidelity that is asked for.
 
     Args:
-        settings: changes to the task's default recipe (`searchitect.training.Recipe`), such as ``learning_rate=0.01``.
+        base: what the settings change: ``usual``, or ``paper``, the final evaluation of the cell papers.
+        settings: changes to it (`searchitect.training.Recipe`), such as ``learning_rate=0.01``.
     """
 
     resumes: ClassVar[bool] = True
     builds: ClassVar[bool] = True
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, base: str = "usual", **settings: Any) -> None:
+        if base not in RECIPES:
+            raise unknown_name("training recipe", base, RECIPES)
+        self.base = base
         Recipe().with_settings(settings)  # refuses unknown names now, not in a worker
         self.settings = settings
 
     def evaluate(self, job: Job) -> Measurement:
         task: Task = job.task
         spec = job.architecture.spec
+        recipe = recipe_for(task, spec, self.settings, self.base)
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(job.seed)
-            network = build(job.space, spec, task.info)
+            network = build(job.space, spec, task.info, auxiliary=recipe.auxiliary > 0)
         rows = task.info.train_rows * job.fidelity.passes
         is_long = job.fidelity.epochs >= job.horizon
         span = Span(
@@ -59,5 +65,5 @@ class FromScratch(Estimator):
             valid_rows=None if is_long else max(LEAST_VALIDATION, round(rows * VALIDATION_SHARE)),
             looks=20 if is_long else 8 if job.fidelity.epochs >= 1 else 1,
         )
-        outcome = train(network, task, recipe_for(task, spec, self.settings), span)
+        outcome = train(network, task, recipe, span)
         return Measurement(outcome.metrics, outcome.curve, outcome.state, outcome.reason)

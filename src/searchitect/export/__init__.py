@@ -1,7 +1,24 @@
 """The winner leaves searchitect: saved, loaded, asked, and written as ONNX, `torch.export` program or stand-alone Python."""
 
-from searchitect.export.deployment import Deployment, load_deployment, save_deployment
+from searchitect.export.deployment import (
+    Deployment,
+    describe_architecture,
+    load_deployment,
+    read_architecture,
+    save_deployment,
+    save_weights,
+)
 from searchitect.export.formats import export_model
 from searchitect.export.predictions import Predictions, predict
 
-__all__ = ["Deployment", "Predictions", "export_model", "load_deployment", "predict", "save_deployment"]
+__all__ = [
+    "Deployment",
+    "Predictions",
+    "describe_architecture",
+    "export_model",
+    "load_deployment",
+    "predict",
+    "read_architecture",
+    "save_deployment",
+    "save_weights",
+]

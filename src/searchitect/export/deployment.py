@@ -64,12 +64,53 @@ def save_deployment(deployment: Deployment, folder: str | Path) -> None:
     record = {
         "format": FORMAT,
         "searchitect": version("searchitect"),
-        "space": {"name": space.name, "config": space.config(), "is_own": not _is_in_catalogue(space)},
-        "key": Architecture(deployment.spec).key,
-        "spec": deployment.spec,
+        **describe_architecture(space, deployment.spec),
         "task": task_to_json(_task_parts(deployment)),
     }
     write_json(Path(folder) / ARCHITECTURE_FILE, record)
+
+
+def describe_architecture(space: Space, spec: Any) -> dict[str, Any]:
+    """The part of ``architecture.json`` that says what is built."""
+    return {
+        "space": {
+            "name": space.name,
+            "version": space.version,
+            "config": space.config(),
+            "is_own": not _is_in_catalogue(space),
+        },
+        "key": Architecture(spec).key,
+        "spec": spec,
+    }
+
+
+def read_architecture(path: Path) -> tuple[Space, Any, dict[str, Any]]:
+    """Space, spec and whole record of an ``architecture.json``. Nothing is executed.
+
+    Raises:
+        RunError: for a missing, damaged or foreign file, an own space, or a spec of another version of its space.
+    """
+    record = read_json(path)
+    try:
+        given, spec = record["space"], record["spec"]
+        name, config, version_, is_own = given["name"], given["config"], given.get("version", 1), given["is_own"]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise RunError(
+            f"{str(path)!r} is damaged or was not written by this version of searchitect ({type(error).__name__}: {error})"
+        ) from None
+    if is_own or name not in space_names():
+        raise RunError(f"the architecture in {str(path)!r} is of your own space {name!r}, which no file can bring back")
+    space = make_space(name, None, config)
+    _check_version(path, version_, space)
+    return space, spec, record
+
+
+def _check_version(path: Path, version_: Any, space: Space) -> None:
+    if version_ != space.version:
+        raise RunError(
+            f"{str(path)!r} is of version {version_} of the space {space.name!r}, this searchitect has version {space.version}: "
+            "use the searchitect that wrote it, or search again"
+        )
 
 
 def save_weights(network: nn.Module, folder: Path) -> None:
@@ -99,6 +140,8 @@ def load_deployment(folder: str | Path, space: Space | None = None) -> Deploymen
     path = Path(folder) / ARCHITECTURE_FILE
     record = read_json(path)
     damaged = f"{str(path)!r} is damaged or was not written by this version of searchitect"
+    if isinstance(record, dict) and "task" not in record and "spec" in record:
+        raise RunError(f"{str(path)!r} is an architecture that is not trained yet: searchitect train {folder} DATA")
     try:
         if record["format"] != FORMAT:
             raise RunError(f"{str(path)!r} has the format {record['format']!r}, this version of searchitect reads {FORMAT}")
@@ -116,6 +159,7 @@ def load_deployment(folder: str | Path, space: Space | None = None) -> Deploymen
                 "the model.pt2 that export(format='torch') writes"
             )
         space = make_space(name, task.info, config)
+        _check_version(path, record["space"].get("version", 1), space)
     elif space.name != name:
         raise RunError(f"the network in {str(folder)!r} is of the space {name!r}, but space={space.name!r} was given")
     try:

@@ -57,10 +57,25 @@ def build(space: Space, spec: Any, info: TaskInfo, auxiliary: bool = False) -> n
         SpaceError: where nobody says how to build it, or what was built is not a module.
     """
     make = getattr(space, "build", None) or find_build(space)
-    module = make(spec, info, auxiliary=True) if auxiliary and "auxiliary" in signature(make).parameters else make(spec, info)
+    options = {"auxiliary": True} if auxiliary and "auxiliary" in signature(make).parameters else {}
+    try:
+        module = make(spec, info, **options)
+    except (KeyError, IndexError, TypeError, AttributeError) as error:
+        if hasattr(space, "build"):  # whoever wrote it wants to see where it fails
+            raise
+        raise SpaceError(
+            f"this is no spec of the space {space.name!r} (version {space.version}), or one of another version "
+            f"({type(error).__name__}: {error}): {shortened(spec)}"
+        ) from error
     if not isinstance(module, nn.Module):
         raise SpaceError(f"build of the space {space.name!r} must return a torch.nn.Module, got {type(module).__name__}")
     return module
+
+
+def shortened(spec: Any, most: int = 200) -> str:
+    """A spec as text for a message."""
+    text = str(spec)
+    return text if len(text) <= most else f"{text[:most]} ..."
 
 
 def find_build(space: Space) -> Any:

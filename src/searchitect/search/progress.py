@@ -53,6 +53,40 @@ def progress(*, quiet: bool) -> Iterator[Callable[[Status], None]]:
         yield show
 
 
+@contextmanager
+def steps_bar(*, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """Something to call with the steps made and the steps in all: a bar on a terminal, a line now and then elsewhere."""
+    if quiet:
+        yield None
+    elif sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (
+            TextColumn("training"),
+            BarColumn(),
+            TextColumn("{task.completed}/{task.total} steps"),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=Console(stderr=True)) as bar:
+            task = bar.add_task("training", total=None)
+            yield lambda step, total: bar.update(task, completed=step, total=total)
+    else:
+        began, last = time.monotonic(), 0.0
+        first: int | None = None
+
+        def show(step: int, total: int) -> None:
+            nonlocal last, first
+            now = time.monotonic()
+            first = step - 1 if first is None else first
+            if now - last >= PRINT_EVERY or step == total:
+                last = now
+                left = (now - began) / max(1, step - first) * (total - step)
+                print(f"training: step {step} of {total} · {_clock(left)} left", file=sys.stderr, flush=True)
+
+        yield show
+
+
 def _short(count: float) -> str:
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if count >= size:

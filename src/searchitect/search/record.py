@@ -213,7 +213,8 @@ def _protocol(setup: Setup, loop: Loop, result: Mapping[str, Any], store: Store)
         if isinstance(getattr(setup.final_estimator, "settings", None), Mapping):
             from searchitect.estimators.from_scratch import recipe_for
 
-            fields["training.protocol"] = recipe_for(task, {}, setup.final_estimator.settings).to_json()  # type: ignore[union-attr]
+            base = getattr(setup.final_estimator, "base", "usual")
+            fields["training.protocol"] = recipe_for(task, {}, setup.final_estimator.settings, base).to_json()  # type: ignore[union-attr]
     draws = [t for t in searched if t.origin in ("random", "baseline") and not t.resume and t.state == TrialState.COMPLETE]
     values = [t.metrics[setup.objectives[0].metric] for t in draws if setup.objectives[0].metric in t.metrics]
     if values:

@@ -246,14 +246,21 @@ def load_network(space: Space, spec: Any, info: Any, weights: Path) -> Any:
 
 def _test_once(setup: Setup, store: Store, choice: Choice) -> tuple[Any, dict[str, Any]]:
     """Score the winner on the test part: once, then the recorded scores are used."""
-    from searchitect.tasks import measure
-    from searchitect.training import predict
-
     task, winner = setup.task, choice.winner
     network = load_network(setup.space, winner.architecture.spec, task.info, choice.weights)
     recorded = store.fact("test") or {}
     if str(choice.weights.name) in recorded:
         return network, recorded[choice.weights.name]
+    found = test_scores(network, task)
+    store.remember(test={**recorded, choice.weights.name: found})
+    return network, found
+
+
+def test_scores(network: Any, task: Any) -> dict[str, Any]:
+    """Metrics on the test part, and its confusion matrix, where there are few classes, or its residuals."""
+    from searchitect.tasks import measure
+    from searchitect.training import predict
+
     outputs = predict(network, task, task.test.x)
     found: dict[str, Any] = {"metrics": measure(task.info, outputs, task.test.y, task.target_mean, task.target_std)}
     if task.info.is_classification:
@@ -264,8 +271,7 @@ def _test_once(setup: Setup, store: Store, choice: Choice) -> tuple[Any, dict[st
         predicted = outputs.squeeze(1) * task.target_std + task.target_mean
         step = max(1, len(predicted) // 2000)
         found["residuals"] = {"actual": task.test.y[::step].tolist(), "predicted": predicted[::step].tolist()}
-    store.remember(test={**recorded, choice.weights.name: found})
-    return network, found
+    return found
 
 
 def _keep_only(loop: Loop, choice: Choice) -> None:

@@ -2,9 +2,10 @@
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from searchitect.core import SettingError, TrialState
+from searchitect.networks.operations import set_drop_path
 from searchitect.tasks import Task, loss_function, measure
 from searchitect.training.augmentation import augment, mix
 from searchitect.training.batches import Batches, batches_from_loader, batches_from_memory
@@ -62,18 +64,18 @@ def learning_rate_at(progress: float, warmup: float) -> float:
 
 
 def make_optimizer(network: nn.Module, recipe: Recipe, device: torch.device) -> torch.optim.Optimizer:
-    """The recipe's optimizer; vectors (biases, normalisation) are not decayed."""
+    """The recipe's optimizer; vectors (biases, normalisation) are decayed only where it says so."""
     trained = [p for p in network.parameters() if p.requires_grad]
+    decayed = [p.ndim > 1 or recipe.decay_all for p in trained]
     groups: list[dict[str, Any]] = [
-        {"params": [p for p in trained if p.ndim > 1], "weight_decay": recipe.weight_decay},
-        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": list(compress(trained, decayed)), "weight_decay": recipe.weight_decay},
+        {"params": [p for p, is_decayed in zip(trained, decayed, strict=True) if not is_decayed], "weight_decay": 0.0},
     ]
     groups = [g for g in groups if g["params"]]
     fused = device.type in ("cpu", "cuda")  # 2 to 4 times faster than the default loop over tensors
     if recipe.optimizer == "sgd":
-        return torch.optim.SGD(
-            groups, recipe.learning_rate, momentum=recipe.momentum, nesterov=recipe.momentum > 0, fused=fused
-        )
+        nesterov = recipe.nesterov and recipe.momentum > 0
+        return torch.optim.SGD(groups, recipe.learning_rate, momentum=recipe.momentum, nesterov=nesterov, fused=fused)
     return torch.optim.AdamW(groups, recipe.learning_rate, fused=fused)
 
 
@@ -112,7 +114,13 @@ class Span:
     looks: int = 8
 
 
-def train(network: nn.Module, task: Task, recipe: Recipe, span: Span) -> Outcome:
+def train(
+    network: nn.Module,
+    task: Task,
+    recipe: Recipe,
+    span: Span,
+    on_step: Callable[[int, int], None] | None = None,
+) -> Outcome:
     """Train ``network`` in place and measure it on the validation part.
 
     A training to e epochs is the beginning of a longer one with the same horizon: saved and started again, it continues bit by bit on
@@ -123,16 +131,25 @@ def train(network: nn.Module, task: Task, recipe: Recipe, span: Span) -> Outcome
         task: its training and validation parts are used, never its test part.
         recipe: how to train.
         span: how far, and on what.
+        on_step: called after every step with the steps made and those of the whole schedule.
     """
     with torch.random.fork_rng(devices=[]):
-        return _Training(network, task, recipe, span).run()
+        return _Training(network, task, recipe, span, on_step).run()
 
 
 class _Training:
     """The state of one training."""
 
-    def __init__(self, network: nn.Module, task: Task, recipe: Recipe, span: Span) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        task: Task,
+        recipe: Recipe,
+        span: Span,
+        on_step: Callable[[int, int], None] | None = None,
+    ) -> None:
         self.network, self.task, self.recipe, self.span = network, task, recipe, span
+        self.on_step = on_step
         self.began = time.monotonic()
         self.device = pick_device(recipe.device)
         self.x, self.y = _rows(task, span.data, span.refit)
@@ -175,6 +192,8 @@ class _Training:
             if self._is_out_of_time():
                 break
             loss = self._make_step(x, y)
+            if self.on_step is not None:
+                self.on_step(self.step, self.total)
             if not math.isfinite(loss):
                 return self._end(TrialState.FAILED, f"training diverged: the loss became {loss} at epoch {self._epoch():.2g}")
             if self.step == self.last or (self.step % self.look_every == 0 and self.last - self.step >= self.look_every // 2):
@@ -213,6 +232,8 @@ class _Training:
         rate = recipe.learning_rate * learning_rate_at((self.step + 1) / self.total, recipe.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
+        if recipe.drop_path:
+            set_drop_path(self.network, recipe.drop_path * self.step / self.total)
         if self.task.info.is_image:
             x = augment(x, recipe)
         x = _prepared(self.preprocess, x, self.task, self.side)
@@ -220,9 +241,9 @@ class _Training:
             if recipe.mixup:
                 x, order, share = mix(x, recipe.mixup)
                 outputs = self.network(x)
-                loss = share * self.loss_of(outputs, y) + (1 - share) * self.loss_of(outputs, y[order])
+                loss = share * self._loss(outputs, y) + (1 - share) * self._loss(outputs, y[order])
             else:
-                loss = self.loss_of(self.network(x), y)
+                loss = self._loss(self.network(x), y)
         value = float(loss.detach())
         if not math.isfinite(value):
             return value
@@ -236,6 +257,12 @@ class _Training:
         if self.average is not None:
             self.average.update(self.step)
         return value
+
+    def _loss(self, outputs: Tensor | tuple[Tensor, Tensor], y: Tensor) -> Tensor:
+        """Of the outputs, and of the auxiliary classifier's where the network has one."""
+        if isinstance(outputs, Tensor):
+            return self.loss_of(outputs, y)
+        return self.loss_of(outputs[0], y) + self.recipe.auxiliary * self.loss_of(outputs[1], y)
 
     def _look(self) -> None:
         row = {"epoch": self._epoch(), "train_loss": sum(self.losses) / max(1, len(self.losses))}

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from searchitect.core import SettingError, TaskInfo
 
@@ -13,10 +13,12 @@ class Recipe:
     """The settings of the training loop.
 
     Attributes:
-        optimizer: AdamW, or SGD with Nesterov momentum.
+        optimizer: AdamW, or SGD.
         learning_rate: at the peak of the schedule.
-        weight_decay: of weight matrices and kernels; biases and normalisation are left alone.
+        weight_decay: of weight matrices and kernels; biases and normalisation are left alone, unless ``decay_all``.
+        decay_all: decay biases and normalisation too, as most papers before 2019 do.
         momentum: of SGD.
+        nesterov: look ahead with the momentum.
         batch_size: examples per step; never more than a quarter of the training rows.
         warmup: part of the schedule during which the learning rate rises, in [0, 1).
         label_smoothing: probability mass spread over all classes, in [0, 1).
@@ -27,6 +29,9 @@ class Recipe:
         ema: decay of the moving average of the weights that is evaluated and kept, in [0, 1); 0: none.
         keep_best: keep the weights of the look at the validation part with the best score, ties by loss, not those of the last one.
         gradient_clip: largest norm of the gradient; 0: not clipped.
+        auxiliary: weight of the auxiliary classifier's loss; 0: the network is built without one. Networks that have none ignore it.
+        drop_path: probability of leaving out a path at the end of the schedule, to which it rises linearly from 0, in [0, 1).
+            Networks without `searchitect.networks.operations.DropPath` ignore it.
         balance: weigh classes by inverse frequency where the task found them imbalanced.
         precision: float32, or bfloat16 mixed precision.
         loader_bytes: training data larger than this are read through a ``DataLoader`` with worker threads' pinned batches.
@@ -36,7 +41,9 @@ class Recipe:
     optimizer: Literal["adamw", "sgd"] = "adamw"
     learning_rate: float = 3e-3
     weight_decay: float = 0.02
+    decay_all: bool = False
     momentum: float = 0.9
+    nesterov: bool = True
     batch_size: int = 128
     warmup: float = 0.05
     label_smoothing: float = 0.0
@@ -47,6 +54,8 @@ class Recipe:
     ema: float = 0.0
     keep_best: bool = False
     gradient_clip: float = 5.0
+    auxiliary: float = 0.0
+    drop_path: float = 0.0
     balance: bool = False
     precision: Literal["float32", "bfloat16"] = "float32"
     loader_bytes: int = 2**31
@@ -67,6 +76,8 @@ class Recipe:
             "mixup": (0, 100),
             "ema": (0, 0.99999),
             "gradient_clip": (0, 1e6),
+            "auxiliary": (0, 100),
+            "drop_path": (0, 0.99),
             "loader_bytes": (0, 2**62),
         }
         for name, (low, high) in ranges.items():
@@ -119,3 +130,43 @@ def default_recipe(info: TaskInfo, *, flips: bool = False, imbalanced: bool = Fa
         ema=0.98,
         balance=imbalanced,
     )
+
+
+def paper_recipe(info: TaskInfo, *, flips: bool = False, imbalanced: bool = False) -> Recipe:
+    """The final evaluation of the cell papers, as DARTS has it (Liu et al. 2019, https://arxiv.org/abs/1806.09055, and its code).
+
+    SGD with momentum 0.9, a learning rate of 0.025 that falls to 0 by half a cosine, weight decay 3e-4 on everything, the norm of
+    the gradient clipped at 5, batches of 96, cutout of half the side, shifts by an eighth of it, an auxiliary classifier with weight 0.4 and
+    drop path that rises to 0.2. NASNet's differs in the weight decay (5e-4), the batch (32) and the drop path (0.4, which also grows
+    with the depth): settings of `Recipe`.
+
+    Args:
+        info: the task.
+        flips: mirrored images keep their labels.
+        imbalanced: the task carries class weights.
+
+    Raises:
+        SettingError: for a task without images, which those papers do not treat.
+    """
+    if not info.is_image:
+        raise SettingError(f"final='paper' trains networks on images, the task is {info.kind}: use final='usual'")
+    side = min(info.input_shape[1:])
+    return Recipe(
+        optimizer="sgd",
+        learning_rate=0.025,
+        weight_decay=3e-4,
+        decay_all=True,
+        nesterov=False,
+        batch_size=96,
+        warmup=0.0,
+        crop=max(1, side // 8),
+        flip=flips,
+        cutout=side // 2,
+        auxiliary=0.4,
+        drop_path=0.2,
+        balance=imbalanced,
+    )
+
+
+RECIPES: Final = {"usual": default_recipe, "paper": paper_recipe}
+"""By the names that ``--final`` takes."""
