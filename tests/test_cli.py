@@ -175,6 +175,59 @@ def test_list_names_what_there_is_with_a_line_about_each(what: str, names: list[
     assert all(len(text) > 20 for text in listed.values())
 
 
+def test_each_space_is_listed_with_size_decisions_and_what_it_offers(call: Call) -> None:
+    code, out, _ = call("list", "spaces")
+    lines = out.splitlines()
+    place = next(i for i, line in enumerate(lines) if line.startswith("nasnet "))
+    assert code == 0
+    assert "arXiv:1707.07012" in lines[place]
+    assert lines[place + 1].split(" · ")[1] == "50 decisions"
+    assert lines[place + 1].endswith("sample, mutate, crossover, enumerate, open")
+
+
+def test_a_published_architecture_is_shown_with_its_counts_and_drawn(call: Call, tmp_path: Path) -> None:
+    drawing = tmp_path / "cells.svg"
+    sizes = ("--channels", "36", "--layers", "20", "--input", "3x32x32", "--classes", "10")
+    code, out, _ = call("show", "darts-v2", *sizes, "--svg", drawing)
+    assert code == 0
+    for expected in ("3,349,342", "3,825,768", "528,359,040", "arXiv:1806.09055"):
+        assert expected in out
+    assert drawing.read_text().startswith("<svg")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--input", "3x32"), "--input '3x32' is not understood"),
+        (("--input", "3x2x2"), "pixel"),
+        (("--layers", "0"), "layers"),
+        (("--set", "colour=3"), "colour"),
+        (("--set", "training.ema=0"), "training"),
+    ],
+)
+def test_what_cannot_be_shown_is_said_in_one_sentence(arguments: tuple[str, ...], message: str, call: Call) -> None:
+    code, _, err = call("show", "darts-v2", *arguments)
+    assert (code, err.count("\n")) == (2, 1)
+    assert message in err
+
+
+def test_one_architecture_is_trained_rebuilt_and_asked(call: Call, tmp_path: Path) -> None:
+    x = np.random.default_rng(0).integers(0, 255, size=(60, 8, 8), dtype=np.uint8)
+    np.savez(tmp_path / "images.npz", x=x, y=np.arange(60) % 2)
+    run, larger = tmp_path / "run", tmp_path / "larger"
+    tiny = ("--channels", "2", "--layers", "3", "--epochs", "1", "--set", "training.batch_size=16")
+    code, out, err = call("train", "darts-v2", tmp_path / "images.npz", *tiny, "--out", run)
+    assert code == 0, err
+    assert "on test data it had never seen" in out
+    assert f"searchitect predict {run}" in out
+    assert call("predict", run, tmp_path / "images.npz")[1].count("\n") == 61
+    assert call("export", run, "--format", "torch")[0] == 0
+    code, out, _ = call("rebuild", run, "--layers", "4", "--out", larger)
+    assert code == 0
+    assert f"searchitect train {larger} DATA --inherit" in out
+    assert "layers=4" in out
+
+
 def test_the_size_of_nasbench201_is_listed(call: Call) -> None:
     assert "15,625 architectures" in call("list", "spaces")[1]
 
@@ -299,7 +352,7 @@ def test_every_option_has_help() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["search", "--help"], ["list", "spaces"], ["list", "strategies"], ["list", "estimators"]]
+    "arguments", [["--help"], ["search", "--help"], ["list", "spaces"], ["list", "published"], ["list", "strategies"], ["list", "estimators"]]
 )
 def test_help_and_lists_do_without_heavy_packages(arguments: list[str]) -> None:
     program = (

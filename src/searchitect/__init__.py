@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         Trial,
         TrialState,
     )
+    from searchitect.single import Trained, rebuild, train
 
 __all__ = [
     "Architecture",
@@ -45,13 +46,23 @@ __all__ = [
     "SearchitectError",
     "Space",
     "Strategy",
+    "Trained",
     "Trial",
     "TrialState",
     "load_result",
+    "rebuild",
     "search",
+    "train",
 ]
 
-_API = frozenset({"Result", "load_result"})
+_MODULES = {
+    "Result": "searchitect.api",
+    "load_result": "searchitect.api",
+    "Trained": "searchitect.single",
+    "rebuild": "searchitect.single",
+    "train": "searchitect.single",
+}
+"""Where the names are that do not come from ``searchitect.core``."""
 
 
 class _Package(ModuleType):
@@ -71,7 +82,7 @@ sys.modules[__name__].__class__ = _Package
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        return getattr(import_module("searchitect.api" if name in _API else "searchitect.core"), name)
+        return getattr(import_module(_MODULES.get(name, "searchitect.core")), name)
     raise AttributeError(f"module 'searchitect' has no attribute {name!r}")
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from searchitect.networks.operations import Residual, SqueezeExcite, activation, conv_norm
+from searchitect.networks.operations import DropPath, Residual, SqueezeExcite, activation, conv_norm, set_drop_path
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,22 @@ def test_a_residual_adds_the_shortcut_then_activates() -> None:
     block = Residual(body, nn.Linear(2, 2, bias=False), nn.ReLU())
     nn.init.constant_(block.shortcut.weight, -2.0)  # type: ignore[arg-type]
     assert block(torch.tensor([[1.0, 0.0], [-1.0, -1.0]])).tolist() == [[0.0, 0.0], [3.0, 3.0]]
+
+
+def test_drop_path_leaves_out_whole_examples_and_keeps_the_mean() -> None:
+    path = DropPath(depth=0.5).train()
+    set_drop_path(nn.Sequential(nn.Identity(), path), 0.4)
+    torch.manual_seed(0)
+    y = path(torch.ones(20_000, 2, 1, 1))
+    rows = y.flatten(1)
+    assert torch.equal(rows[:, 0], rows[:, 1])  # an example as a whole
+    assert set(rows[:, 0].tolist()) == {0.0, 1.25}  # 1 / (1 - 0.4 * 0.5)
+    assert rows.mean().item() == pytest.approx(1, abs=0.02)
+
+
+def test_drop_path_does_nothing_when_evaluated_or_at_rate_0() -> None:
+    x = torch.randn(4, 3, 2, 2)
+    path = DropPath()
+    assert path.train()(x) is x
+    set_drop_path(path, 0.9)
+    assert path.eval()(x) is x

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from searchitect.core import SettingError, TrialState
+from searchitect.networks.operations import DropPath
 from searchitect.tasks import Task
 from searchitect.training import Outcome, Recipe, Span, default_recipe, predict, train
 from searchitect.training.checkpoint import evaluated_state, load_checkpoint
@@ -52,6 +53,64 @@ def test_a_training_step_uses_the_scheduled_learning_rate(monkeypatch: pytest.Mo
     train(network_for(task), task, recipe, Span(2, horizon=4))
     steps = 4 * len(task.train) // 12
     assert rates == [{0.2 * learning_rate_at((k + 1) / steps, 0.25)} for k in range(steps // 2)]
+
+
+def test_everything_is_decayed_where_the_recipe_says_so() -> None:
+    optimizer = make_optimizer(network_for(images()), Recipe(weight_decay=0.07, decay_all=True), torch.device("cpu"))
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [0.07]
+
+
+@pytest.mark.parametrize(("nesterov", "expected"), [(True, -0.19), (False, -0.1)])
+def test_the_first_step_of_sgd_with_and_without_nesterov(nesterov: bool, expected: float) -> None:
+    """From rest with gradient 1 and momentum 0.9: lr (1 + 0.9) ahead, or lr."""
+    weight = nn.Linear(1, 1, bias=False)
+    nn.init.zeros_(weight.weight)
+    recipe = Recipe(optimizer="sgd", learning_rate=0.1, weight_decay=0.0, nesterov=nesterov)
+    optimizer = make_optimizer(weight, recipe, torch.device("cpu"))
+    weight(torch.ones(1, 1)).sum().backward()
+    optimizer.step()
+    assert weight.weight.item() == pytest.approx(expected)
+
+
+class WithAuxiliary(nn.Module):
+    """A pair of outputs while training; an auxiliary classifier that sees half of the columns."""
+
+    def __init__(self, columns: int, outputs: int) -> None:
+        super().__init__()
+        self.main = nn.Linear(columns, outputs)
+        self.auxiliary = nn.Linear(columns, outputs)
+        self.path = DropPath()
+        self.rates: list[float] = []
+
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        self.rates.append(self.path.rate)
+        y: Tensor = self.path(self.main(x))
+        return (y, self.auxiliary(x)) if self.training else y
+
+
+def test_the_auxiliary_loss_has_its_weight_and_does_not_leave_the_training(tmp_path: Path) -> None:
+    task, states = table(), {}
+    for weight in (0.0, 0.4):
+        torch.manual_seed(0)
+        network = WithAuxiliary(4, 2)
+        before = network.auxiliary.weight.detach().clone()
+        plain = Recipe(batch_size=16, gradient_clip=0.0, auxiliary=weight)
+        outcome = train(network, task, plain, Span(2, save=tmp_path / f"{weight}.safetensors"))
+        assert outcome.state == TrialState.COMPLETE
+        assert torch.equal(before, network.auxiliary.weight) == (weight == 0)
+        states[weight] = network.main.weight.detach().clone()
+    assert torch.equal(states[0.0], states[0.4])  # two classifiers that share nothing
+    assert set(evaluated_state(tmp_path / "0.4.safetensors")) == {"main.weight", "main.bias"}
+
+
+def test_drop_path_rises_linearly_over_the_whole_schedule() -> None:
+    task = table()
+    network = WithAuxiliary(4, 2)
+    steps: list[tuple[int, int]] = []
+    train(network, task, Recipe(batch_size=16, drop_path=0.3), Span(2, horizon=4, looks=1), lambda *at: steps.append(at))
+    total = steps[-1][1]
+    assert [step for step, _ in steps] == list(range(1, total // 2 + 1))
+    assert network.rates[: total // 2] == pytest.approx([0.3 * step / total for step in range(total // 2)])
 
 
 def test_matrices_are_decayed_and_vectors_are_not() -> None:

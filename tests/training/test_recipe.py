@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from searchitect.core import SettingError, TaskInfo
-from searchitect.training import Recipe, default_recipe
+from searchitect.training import Recipe, default_recipe, paper_recipe
 
 IMAGES = TaskInfo("images", "image-classification", (3, 32, 32), 10, 40_000)
 DIGITS = TaskInfo("digits", "image-classification", (1, 8, 8), 10, 1_000)
@@ -82,3 +82,16 @@ def test_the_default_batch_leaves_several_steps_in_an_epoch(rows: int) -> None:
 def test_the_default_weighs_classes_of_imbalanced_images() -> None:
     assert default_recipe(IMAGES, imbalanced=True).balance
     assert not default_recipe(IMAGES).balance
+
+
+def test_the_papers_recipe_has_the_published_numbers_on_cifar_10() -> None:
+    recipe = paper_recipe(IMAGES, flips=True)
+    assert (recipe.optimizer, recipe.learning_rate, recipe.momentum, recipe.nesterov) == ("sgd", 0.025, 0.9, False)
+    assert (recipe.weight_decay, recipe.decay_all, recipe.gradient_clip, recipe.batch_size) == (3e-4, True, 5.0, 96)
+    assert (recipe.crop, recipe.cutout, recipe.flip, recipe.auxiliary, recipe.drop_path) == (4, 16, True, 0.4, 0.2)
+    assert (recipe.warmup, recipe.label_smoothing, recipe.mixup, recipe.ema) == (0.0, 0.0, 0.0, 0.0)
+
+
+def test_the_papers_recipe_is_for_images() -> None:
+    with pytest.raises(SettingError, match=r"paper.*usual"):
+        paper_recipe(TABLE)

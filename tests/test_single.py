@@ -1,0 +1,178 @@
+"""One architecture without a search: found by name or file, costed, trained, resumed, rebuilt at another size."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from searchitect import SearchitectError, single
+from searchitect.core import RunError, SettingError, SpaceError
+from searchitect.export import load_deployment, predict
+from searchitect.single import costs, find, rebuild, train
+
+TINY = {"channels": 2, "layers": 3}
+QUICK: dict[str, Any] = {"settings": TINY, "epochs": 2, "training": {"batch_size": 16}}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Images that are bright above or bright below."""
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 90, size=(80, 8, 8), dtype=np.uint8)
+    y = np.arange(80) % 2
+    x[y == 0, :4] += 100
+    x[y == 1, 4:] += 100
+    path = tmp_path_factory.mktemp("data") / "halves.npz"
+    np.savez(path, x=x, y=y)
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> single.Trained:
+    return train("darts-v2", data, out=tmp_path_factory.mktemp("single") / "run", **QUICK)
+
+
+def test_a_published_name_gives_its_published_size() -> None:
+    subject = find("darts-v2")
+    assert costs(subject)["params"] == 3_349_342
+    assert costs(subject)["auxiliary"] == 476_426
+    assert costs(find("darts-v2", {"channels": 16, "layers": 8}))["params"] == 246_106
+
+
+def test_a_space_gives_a_random_architecture_that_the_seed_decides() -> None:
+    assert find("darts", seed=1).spec == find("darts", seed=1).spec != find("darts", seed=2).spec
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("dart-v2",), "did you mean 'darts-v2'"),
+        (("runs/nothing",), "does not exist"),
+        (("darts-v2", {"chanels": 3}), "chanels.*channels"),
+        (("darts", {"layers": 0}), "layers"),
+    ],
+)
+def test_what_cannot_be_found_is_said_in_one_sentence(arguments: Any, message: str) -> None:
+    with pytest.raises(SearchitectError, match=message) as caught:
+        find(*arguments)
+    assert "\n" not in str(caught.value)
+
+
+def test_images_too_small_for_the_stacking_are_refused() -> None:
+    with pytest.raises(SpaceError, match="pixel"):
+        costs(find("darts-v2", input_shape=(3, 2, 2)))
+
+
+def test_a_training_learns_and_leaves_a_network_to_use(trained: single.Trained, data: Path) -> None:
+    record = trained.record
+    assert record["reached"] == 2
+    assert [row["epoch"] for row in record["curve"]] == [1, 2]
+    assert record["test"]["metrics"]["accuracy"] > 0.6
+    assert not (trained.folder / "checkpoint.safetensors").exists()
+    answers = predict(load_deployment(trained.folder), data)
+    assert len(answers.to_csv().splitlines()) == 81
+    assert (trained.folder / "model.py").exists()
+    assert not any(name.startswith("auxiliary") for name in load_file(trained.folder / "model.safetensors"))
+
+
+def test_the_same_call_again_reads_what_is_there(trained: single.Trained, data: Path) -> None:
+    before = (trained.folder / "model.safetensors").stat().st_mtime_ns
+    again = train("darts-v2", data, out=trained.folder, **QUICK)
+    assert again.record == json.loads((trained.folder / "training.json").read_text())
+    assert (trained.folder / "model.safetensors").stat().st_mtime_ns == before
+
+
+def test_another_setting_needs_another_folder(trained: single.Trained, data: Path) -> None:
+    with pytest.raises(RunError, match=r"epochs=2.*5.*--out"):
+        train("darts-v2", data, out=trained.folder, **{**QUICK, "epochs": 5})
+
+
+def test_an_interrupted_training_goes_on_bit_by_bit(trained: single.Trained, data: Path, tmp_path: Path) -> None:
+    steps: list[int] = []
+
+    def interrupt(step: int, total: int) -> None:
+        steps.append(step)
+        if step > total * 0.7:
+            raise KeyboardInterrupt
+
+    half = train("darts-v2", data, out=tmp_path / "run", on_step=interrupt, **QUICK)
+    assert half.is_interrupted
+    assert half.record["reached"] == 1
+    whole = train("darts-v2", data, out=tmp_path / "run", on_step=lambda step, _: steps.append(step), **QUICK)
+    assert not whole.is_interrupted
+    a, b = (load_file(folder / "model.safetensors") for folder in (whole.folder, trained.folder))
+    assert a.keys() == b.keys()
+    assert all(torch.equal(a[name], b[name]) for name in a)
+    assert whole.record["test"] == trained.record["test"]
+
+
+def test_the_papers_training_is_for_images(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="paper"):
+        train("mlp", "iris", out=tmp_path / "run")
+
+
+def test_an_image_architecture_is_not_trained_on_rows(tmp_path: Path) -> None:
+    with pytest.raises(SpaceError, match="image-classification"):
+        train("darts-v2", "iris", final="usual", out=tmp_path / "run")
+
+
+def test_rebuilding_keeps_the_cells_and_the_weights_that_fit(trained: single.Trained, tmp_path: Path) -> None:
+    folder, subject, share = rebuild(trained.folder, {"layers": 4}, out=tmp_path / "larger")
+    spec = find(trained.folder).spec
+    assert subject.spec == {**spec, "layers": 4}
+    assert 0.1 < share < 1
+    old, new = (load_file(path / "model.safetensors") for path in (trained.folder, folder))
+    same = [name for name in new if name in old and old[name].shape == new[name].shape]
+    assert same
+    assert all(torch.equal(old[name], new[name]) for name in same)
+    with pytest.raises(RunError, match="searchitect train"):
+        load_deployment(folder)
+    with pytest.raises(RunError, match="--out"):
+        rebuild(trained.folder, {"layers": 4}, out=folder)
+
+
+def test_rebuilding_for_large_images_takes_their_stem(tmp_path: Path) -> None:
+    folder, subject, share = rebuild(
+        "darts-v2", {"channels": 48, "layers": 14}, input_shape=(3, 224, 224), outputs=1000, out=tmp_path / "a"
+    )
+    assert (costs(subject)["params"], costs(subject)["macs"]) == (4_718_752, 529_911_552)  # as published for ImageNet
+    assert share == 0
+    assert find(folder).input_shape == (3, 224, 224)
+
+
+def test_only_sizes_can_be_rebuilt(trained: single.Trained, tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match=r"'nodes'.*channels, layers"):
+        rebuild(trained.folder, {"nodes": 2}, out=tmp_path / "a")
+
+
+def test_a_training_begins_with_inherited_weights(trained: single.Trained, data: Path, tmp_path: Path) -> None:
+    frozen = {"learning_rate": 1e-12, "weight_decay": 0, "batch_size": 16, "drop_path": 0.0}
+    kept = train(trained.folder, data, epochs=1, training=frozen, inherit=True, out=tmp_path / "kept")
+    old, new = (load_file(folder / "model.safetensors") for folder in (trained.folder, kept.folder))
+    weights = [name for name in new if name.endswith("weight")]
+    assert all(torch.allclose(old[name], new[name], atol=1e-6) for name in weights)
+
+
+def test_inheriting_needs_weights(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="inherit"):
+        train("darts-v2", data, inherit=True, out=tmp_path / "run", **QUICK)
+
+
+def test_a_spec_of_another_version_or_space_is_refused(trained: single.Trained, tmp_path: Path) -> None:
+    record = json.loads((trained.folder / "architecture.json").read_text())
+    for change, message in (
+        ({"space": {**record["space"], "version": 99}}, "version 99"),
+        ({"space": {**record["space"], "name": "nasbench201", "config": {}}}, "no spec of the space 'nasbench201'"),
+        ({"spec": {**record["spec"], "cells": {}}}, "spec"),
+    ):
+        shutil.rmtree(tmp_path / "run", ignore_errors=True)
+        (tmp_path / "run").mkdir()
+        (tmp_path / "run" / "architecture.json").write_text(json.dumps({**record, **change}))
+        with pytest.raises(SearchitectError, match=message) as caught:
+            costs(find(tmp_path / "run"))
+        assert "\n" not in str(caught.value)
