@@ -13,7 +13,9 @@ from searchitect.search.loop import Loop
 from searchitect.search.plan import training_seconds
 
 SAFETY = 0.86
-"""Part of the remaining time that the final trainings are planned to fill."""
+SAFETY_WITHOUT_REFIT = 0.93
+"""Part of the remaining time that the final trainings are planned to fill: more of it where nothing follows them, since one that is cut
+short in its last steps has lost little."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ def _affordable_epochs(loop: Loop, chosen: Sequence[Trial], workers: int) -> flo
     # the finalists share the workers; a refit runs alone on the training and the validation part
     rounds = sum(sorted(per_epoch, reverse=True)) / min(workers, len(chosen))
     one_after_the_other = max(rounds, *per_epoch) + (1.25 * max(per_epoch) if loop.plan.refit else 0.0)
-    left = SAFETY * (end - loop.clock.now())
+    left = (SAFETY if loop.plan.refit else SAFETY_WITHOUT_REFIT) * (end - loop.clock.now())
     affordable = left / max(one_after_the_other, 1e-9)
     epochs = min(loop.plan.final_epochs, max(affordable, min(least, 1.0)))
     return float(round(epochs)) if epochs >= 5 else float(f"{epochs:.3g}")

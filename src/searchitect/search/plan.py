@@ -13,7 +13,7 @@ FINAL_SHARE = 0.36
 LARGE_FINAL_SHARE = 0.45
 """Part of a time budget that is kept for retraining the best: more of it with many rows, where a few epochs are all that it allows."""
 MANY_ROWS = 20_000
-LEAST_FINAL_EPOCHS = 12
+LEAST_FINAL_EPOCHS = 20
 """A network that could not make so many passes in the final step's time is too slow for the budget: it is not trained."""
 CLOSING_SECONDS = 10.0
 CLOSING_SHARE = 0.06
