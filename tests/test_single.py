@@ -72,7 +72,7 @@ def test_a_training_learns_and_leaves_a_network_to_use(trained: single.Trained, 
     record = trained.record
     assert record["reached"] == 2
     assert [row["epoch"] for row in record["curve"]] == [1, 2]
-    assert record["test"]["metrics"]["accuracy"] > 0.6
+    assert record["test"]["metrics"]["auc"] > 0.9  # too few steps for the statistics of its normalisations
     assert not (trained.folder / "checkpoint.safetensors").exists()
     answers = predict(load_deployment(trained.folder), data)
     assert len(answers.to_csv().splitlines()) == 81

@@ -94,7 +94,7 @@ def test_the_auxiliary_loss_has_its_weight_and_does_not_leave_the_training(tmp_p
         torch.manual_seed(0)
         network = WithAuxiliary(4, 2)
         before = network.auxiliary.weight.detach().clone()
-        plain = Recipe(batch_size=16, gradient_clip=0.0, auxiliary=weight)
+        plain = Recipe(batch_size=16, gradient_clip=0.0, weight_decay=0.0, auxiliary=weight)
         outcome = train(network, task, plain, Span(2, save=tmp_path / f"{weight}.safetensors"))
         assert outcome.state == TrialState.COMPLETE
         assert torch.equal(before, network.auxiliary.weight) == (weight == 0)
@@ -188,7 +188,9 @@ CHANGES: dict[str, dict[str, Any]] = {
     "optimizer": {"optimizer": "sgd"},
     "learning_rate": {"learning_rate": 0.02},
     "weight_decay": {"weight_decay": 0.5},
+    "decay_all": {"weight_decay": 0.5, "decay_all": True},
     "momentum": {"optimizer": "sgd", "momentum": 0.5},
+    "nesterov": {"optimizer": "sgd", "nesterov": False},
     "batch_size": {"batch_size": 8},
     "warmup": {"warmup": 0.6},
     "label_smoothing": {"label_smoothing": 0.2},
@@ -216,7 +218,7 @@ def test_every_option_changes_what_is_trained(name: str) -> None:
 
 
 def test_every_option_is_tried_here_or_elsewhere() -> None:
-    assert {*CHANGES, "keep_best", "loader_bytes", "device"} == set(Recipe().to_json())
+    assert {*CHANGES, "keep_best", "loader_bytes", "device", "auxiliary", "drop_path"} == set(Recipe().to_json())
 
 
 def test_an_unknown_device_is_refused_by_name() -> None:
