@@ -1,9 +1,12 @@
 """Layers that hold every option of an open choice, so that one ``build`` gives the stand-alone network and the supernet.
 
-Torch only: this file is copied into stand-alone exports. So an open choice is known by its labels, not by its class.
+A choice may be of a layer (`choice_layer`), or of what a node of a cell reads (`inputs_layer`, `edge_layer`): there the input is the
+list of the states so far. Torch only: this file is copied into stand-alone exports. So an open choice is known by its labels, not
+by its class.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
@@ -16,28 +19,59 @@ class Mixed(nn.Module):
         path: of the choice. Layers of one path share the weights that `set_weights` gives them.
         labels: of the options, in their order.
         options: one module per label; all map one input to outputs of one shape.
+        k: how many options are taken at once, of `choose.some`; ``None``: one of them, of ``choose``.
 
     Attributes:
-        weights: one per option, numbers or scalar tensors; ``None``: the uniform mean. An option whose weight is the number 0
-            is not run. Weights are handed in from outside and are no parameters of the network.
+        weights: one per option, numbers or scalar tensors; ``None``: the uniform mean, or with ``k`` the plain sum. An option
+            whose weight is the number 0 is not run. Weights are handed in from outside and are no parameters of the network.
     """
 
-    def __init__(self, path: str, labels: Sequence[Any], options: Sequence[nn.Module]) -> None:
+    def __init__(self, path: str, labels: Sequence[Any], options: Sequence[nn.Module], k: int | None = None) -> None:
         super().__init__()
         self.path = path
         self.labels = tuple(labels)
         self.options = nn.ModuleList(options)
+        self.k = k
         self.weights: Sequence[float | Tensor] | Tensor | None = None
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Whatever shapes the options map."""
-        weights = self.weights if self.weights is not None else [1 / len(self.options)] * len(self.options)
+    def forward(self, x: Any) -> Tensor:
+        """Whatever the options map: a tensor, or the list of the states so far."""
+        weights = self.weights
+        if weights is None:
+            weights = [1 / len(self.options) if self.k is None else 1.0] * len(self.options)
         live = [i for i in range(len(self.options)) if isinstance(weights[i], Tensor) or weights[i] != 0]
-        terms = [weights[i] * self.options[i](x) for i in live]
-        total: Tensor = terms[0]
-        for term in terms[1:]:
-            total = total + term
-        return total
+        return _sum_terms([_scale(weights[i], self.options[i](x)) for i in live])
+
+    def takes(self, decision: Any) -> list[bool]:
+        """Which options ``decision`` names: one label, or with ``k`` a list of them."""
+        taken = [decision] if self.k is None else decision
+        return [any(type(label) is type(value) and label == value for value in taken) for label in self.labels]
+
+
+class Edge(nn.Module):
+    """``layer`` on one of the states so far."""
+
+    def __init__(self, source: int, layer: nn.Module) -> None:
+        super().__init__()
+        self.source = source
+        self.layer = layer
+
+    def forward(self, states: Sequence[Tensor]) -> Tensor:
+        """The list of states -> what the layer makes of the one it reads."""
+        y: Tensor = self.layer(states[self.source])
+        return y
+
+
+class EdgeSum(nn.Module):
+    """The sum of edges."""
+
+    def __init__(self, edges: Iterable[nn.Module]) -> None:
+        super().__init__()
+        self.edges = nn.ModuleList(edges)
+
+    def forward(self, states: Sequence[Tensor]) -> Tensor:
+        """The list of states -> one of their shape."""
+        return _sum_terms([edge(states) for edge in self.edges])
 
 
 def choice_layer(choice: Any, make: Callable[[Any], nn.Module]) -> nn.Module:
@@ -45,6 +79,33 @@ def choice_layer(choice: Any, make: Callable[[Any], nn.Module]) -> nn.Module:
     if not hasattr(choice, "labels"):
         return make(choice)
     return Mixed(choice.path, choice.labels, [make(option) for option in choice.options])
+
+
+def edge_layer(edge: Any, make: Callable[[int, Any], nn.Module]) -> nn.Module:
+    """A module from the list of states to the output of one edge ``{"from": state, "op": operation}``.
+
+    Args:
+        edge: each of the two may be open, independently of the other. Where the state is, there are layers for every state, and
+            those of one operation share its path.
+        make: the layer of a decided operation on a state.
+    """
+    source, operation = edge["from"], edge["op"]
+    if not hasattr(source, "labels"):
+        return Edge(source, choice_layer(operation, partial(make, source)))
+    options = [Edge(state, choice_layer(operation, partial(make, state))) for state in source.options]
+    return Mixed(source.path, source.labels, options)
+
+
+def inputs_layer(edges: Any, make: Callable[[int, Any], nn.Module]) -> nn.Module:
+    """A module from the list of states to the sum of a node's edges.
+
+    Args:
+        edges: a list, or open: ``k`` of several (`searchitect.core.SomeOf`). Each as in `edge_layer`.
+        make: the layer of a decided operation on a state.
+    """
+    if not hasattr(edges, "labels"):
+        return EdgeSum(edge_layer(edge, make) for edge in edges)
+    return Mixed(edges.path, edges.labels, [edge_layer(edge, make) for edge in edges.options], edges.k)
 
 
 def mixed_layers(network: nn.Module) -> dict[str, list[Mixed]]:
@@ -75,12 +136,40 @@ def set_weights(network: nn.Module, weights: Mapping[str, Sequence[float | Tenso
 
 
 def choose_options(network: nn.Module, decisions: Mapping[str, Any]) -> None:
-    """Set every mixed layer to one option: the label that ``decisions`` (as of an `Architecture`) names at its path."""
+    """Set every mixed layer to the options taken: those that ``decisions`` (as of an `Architecture`) names at its path.
+
+    A choice inside an option that is not taken keeps its weights: it is not run.
+
+    Raises:
+        ValueError: for another choice without a decision, and a decision that names no option.
+    """
+    layers = {path: found[0] for path, found in mixed_layers(network).items()}
+    outside = tuple(
+        f"{path}/{label}/"
+        for path, layer in layers.items()
+        if path in decisions
+        for label, is_taken in zip(layer.labels, layer.takes(decisions[path]), strict=True)
+        if not is_taken
+    )
+    missing = [path for path in layers if path not in decisions and not path.startswith(outside)]
+    if missing:
+        raise ValueError(f"the decisions name no option of the choice {missing[0]!r}")
     set_weights(
         network,
         {
-            path: [float(type(label) is type(taken) and label == taken) for label in layers[0].labels]
-            for path, layers in mixed_layers(network).items()
-            for taken in [decisions[path]]
+            path: [float(is_taken) for is_taken in layer.takes(decisions[path])]
+            for path, layer in layers.items()
+            if path in decisions
         },
     )
+
+
+def _scale(weight: float | Tensor, value: Tensor) -> Tensor:
+    return value if not isinstance(weight, Tensor) and weight == 1 else weight * value
+
+
+def _sum_terms(terms: Sequence[Tensor]) -> Tensor:
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    return total
