@@ -1,0 +1,26 @@
+"""Networks of the space ``nasnet``.
+
+Zoph, Vasudevan, Shlens, Le 2018, https://arxiv.org/abs/1707.07012; the rules and their source are in `networks.nasnet_stacking`.
+"""
+
+from typing import Any
+
+from torch import nn
+
+from searchitect.core.task import TaskInfo
+from searchitect.networks.nasnet_stacking import build_nasnet_stack, nasnet_operation
+from searchitect.spaces.nasnet import NASNET_OPERATIONS
+
+
+def build(spec: Any, info: TaskInfo, auxiliary: bool = False) -> nn.Module:
+    """The network of a spec, or, of an open spec, the supernet: (N, C, H, W) -> (N, info.outputs).
+
+    Args:
+        spec: of the space, decided or open.
+        info: gives the image's shape and the outputs.
+        auxiliary: with the auxiliary classifier; while training, forward then gives a pair.
+
+    Raises:
+        SpaceError: for a malformed spec, and an image that is too small.
+    """
+    return build_nasnet_stack(spec, info, nasnet_operation, NASNET_OPERATIONS, "a NASNet", auxiliary=auxiliary)
