@@ -8,6 +8,8 @@ from searchitect.core import TaskInfo
 from searchitect.reports import draw_architecture
 from searchitect.spaces import make_space
 
+from .drawn import assert_legible, read
+
 IMAGE = TaskInfo("cifar", "image-classification", (3, 32, 32), 10, 1000)
 TABLE = TaskInfo("adult", "table-classification", (14,), 2, 1000, ("no", "yes"), tuple("abcdefghijklmn"), (5, 6, 7))
 
@@ -36,11 +38,12 @@ def test_every_sample_of_the_everyday_spaces_is_drawn_as_valid_xml_inside_its_fr
     made = make_space(space, info)
     for seed in range(20):
         root = ElementTree.fromstring(draw_architecture(made.sample(random.Random(seed)).spec, info))
-        height = float(root.attrib["height"])
+        width, height = float(root.attrib["width"]), float(root.attrib["height"])
         for box in root.iter("{http://www.w3.org/2000/svg}rect"):
             assert float(box.attrib["x"]) >= 0
-            assert float(box.attrib["x"]) + float(box.attrib["width"]) <= 420
+            assert float(box.attrib["x"]) + float(box.attrib["width"]) <= width
             assert float(box.attrib["y"]) + float(box.attrib["height"]) <= height
+        assert_legible(read(draw_architecture(made.sample(random.Random(seed)).spec, info)))
 
 
 def test_a_convnet_shows_sizes_kinds_and_head() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from searchitect.reports import ReportData, write_report
+from searchitect.spaces import find_published
 
 from .conftest import make_result, make_run_record, make_trials
 
@@ -65,6 +66,25 @@ def test_every_figure_is_drawn_and_the_page_does_not_scroll_sideways(
         assert page.locator(".drawing svg.arch").bounding_box()["width"] > 300
         light = page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(246, 248, 250)"
         assert light is (scheme == "light")
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_cells_are_drawn_at_a_legible_size_and_scroll_inside_their_figure(browser: Any, tmp_path: Path, width: int) -> None:
+    trials = make_trials(12)
+    result = make_result(trials)
+    _, result["winner"]["spec"] = find_published("darts-v2").make()
+    path = write_report(ReportData(make_run_record(), trials, result), tmp_path / "report.html")
+    with opened(browser, path, width) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.locator(".drawing svg.arch").count() == 2
+        drawing = page.locator(".cells svg")
+        natural = float(drawing.get_attribute("width"))
+        assert drawing.bounding_box()["width"] >= min(natural, 0.77 * natural if width < natural else natural)
+        cut = page.evaluate(
+            "[...document.querySelectorAll('.cells .op')].filter(g => { const t = g.querySelector('text').getBBox(),"
+            " b = g.querySelector('rect').getBBox(); return t.width > Math.max(b.width, b.height) - 4 }).length"
+        )
+        assert cut == 0  # in the fonts of this machine
 
 
 def test_columns_sort_by_value_both_ways_with_what_is_missing_last(browser: Any, report: Path) -> None:

@@ -33,11 +33,13 @@ SETTINGS: Final = ("training", "optimizer", "optimiser", "augmentation", "prepro
 """Parts of a spec that say how to train, not what to build."""
 
 _TONES: Final = {
-    "depthwise": ("separable", "depthwise", "inverted", "mbconv", "sep_conv", "dil_conv"),
+    "dilated": ("dilated", "dil_conv"),
+    "depthwise": ("separable", "depthwise", "inverted", "mbconv", "sep_conv"),
     "attention": ("attention", "transformer", "squeeze"),
     "conv": ("conv", "plain", "residual", "bottleneck", "stem"),
     "pool": ("pool", "downsample", "reduce"),
-    "none": ("none", "skip", "identity", "zero"),
+    "skip": ("skip", "identity"),
+    "none": ("none", "zero"),
     "encode": ("onehot", "embedding", "periodic", "piecewise", "encod", "plain numbers"),
     "linear": ("linear", "dense", "mlp", "perceptron", "head", "classifier"),
 }
@@ -50,7 +52,7 @@ class Block:
     Attributes:
         title: in bold.
         detail: one line below it.
-        tone: a colour of the drawing: conv, depthwise, pool, linear, encode, attention, none, end, other.
+        tone: a colour of the drawing, see `searchitect.reports.style.TONES`.
         repeat: how many equal ones follow each other.
         has_shortcut: whether a residual connection runs past it.
         width: channels or units, which its width on paper shows; 0 where unknown.
@@ -84,21 +86,26 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A graph of four nodes: ``rows[i - 1][j]`` is the operation on the edge from node j to node i."""
+class Chain:
+    """Blocks below each other of which each may lead to any later one.
 
-    rows: tuple[tuple[str, ...], ...]
-    title: str = "Cell"
+    Attributes:
+        blocks: from input to output.
+        edges: (from, to), by their places; from one to the next it is an arrow, others are arcs beside the blocks.
+    """
+
+    blocks: tuple[Block, ...]
+    edges: tuple[tuple[int, int], ...]
 
 
-Part: TypeAlias = Block | Group | Cell
+Part: TypeAlias = Block | Group | Chain
 
 
 def parts_of(spec: Any, info: TaskInfo | None) -> list[Part]:
     """What to draw, from input to output."""
     if _is_mapping_with_list(spec, "stages") and all(_is_convnet_stage(stage) for stage in spec["stages"]):
         return _convnet(spec, info)
-    if isinstance(spec, Mapping) and _cell_rows(spec.get("cell")) is not None and "channels" in spec:
+    if isinstance(spec, Mapping) and _is_four_node_cell(spec.get("cell")) and "channels" in spec:
         return _nasbench201(spec, info)
     if (
         isinstance(spec, Mapping)
@@ -106,7 +113,7 @@ def parts_of(spec: Any, info: TaskInfo | None) -> list[Part]:
         and spec["body"].get("kind") in ("mlp", "resmlp")
     ):
         return _mlp(spec, info)
-    return [_input(info), *_any(spec), _output(info)]
+    return [input_block(info), *_any(spec), output_block(info)]
 
 
 # --- the everyday spaces ----------------------------------------------------------------------------------------------
@@ -114,14 +121,14 @@ def parts_of(spec: Any, info: TaskInfo | None) -> list[Part]:
 
 def _convnet(spec: Mapping[str, Any], info: TaskInfo | None) -> list[Part]:
     stem = spec.get("stem") or {}
-    side = _side(info)
+    side = side_of(info)
     stride = int(stem.get("stride") or 1)
     side = side and -(-side // stride)
     parts: list[Part] = [
-        _input(info),
+        input_block(info),
         Block(
             "Convolution 3×3",
-            _join(_size(side, stem.get("width")), stride > 1 and f"stride {stride}"),
+            _join(size_words(side, stem.get("width")), stride > 1 and f"stride {stride}"),
             "conv",
             width=stem.get("width") or 0,
         ),
@@ -140,13 +147,13 @@ def _convnet(spec: Mapping[str, Any], info: TaskInfo | None) -> list[Part]:
             strided = "stride 2" if downsample == "stride" and number == 0 else ""
             keeps_shape = not strided and (number > 0 or incoming == width)
             inner.append(_convolution_block(kind, block, width, strided, keeps_shape))
-        parts.append(Group(f"Stage {place}", _merge_equal(inner), _size(side, width)))
+        parts.append(Group(f"Stage {place}", merge_equal(inner), size_words(side, width)))
     head = spec.get("head") or {}
     grid = int(head.get("grid") or 1)
     where = "global" if grid == 1 else f"over each cell of a {grid} × {grid} grid"
     parts.append(Block("Average pool", _join(where, _channels(width)), "pool", width=width))
-    parts.append(_head(info, head.get("dropout"), width))
-    parts.append(_output(info))
+    parts.append(head_block(info, head.get("dropout"), width))
+    parts.append(output_block(info))
     activation = spec.get("activation")
     if activation:
         parts.append(Group("Everywhere", (Block(f"{activation} activation", "batch normalisation", "none"),), is_beside=True))
@@ -170,7 +177,7 @@ def _convolution_block(kind: str, block: Mapping[str, Any], width: float, stride
 
 
 def _mlp(spec: Mapping[str, Any], info: TaskInfo | None) -> list[Part]:
-    parts: list[Part] = [_input(info)]
+    parts: list[Part] = [input_block(info)]
     encodings: list[Part] = []
     for name, what in (("numeric", "Numbers"), ("categorical", "Categories")):
         encoding = spec.get(name)
@@ -199,26 +206,28 @@ def _mlp(spec: Mapping[str, Any], info: TaskInfo | None) -> list[Part]:
             inner.append(Block(f"Linear {width}", "", "linear", width=width))
     if body["kind"] == "resmlp":
         inner.insert(0, Block(f"Linear {width}", "to the width of the blocks", "linear", width=width))
-    parts.append(Group("Residual perceptron" if body["kind"] == "resmlp" else "Perceptron", _merge_equal(inner), common))
-    parts += [_head(info, None, width), _output(info)]
-    parts += [_settings(name, spec[name]) for name in SETTINGS if spec.get(name)]
+    parts.append(Group("Residual perceptron" if body["kind"] == "resmlp" else "Perceptron", merge_equal(inner), common))
+    parts += [head_block(info, None, width), output_block(info)]
+    parts += [settings_group(name, spec[name]) for name in SETTINGS if spec.get(name)]
     return parts
 
 
 def _nasbench201(spec: Mapping[str, Any], info: TaskInfo | None) -> list[Part]:
-    rows = _cell_rows(spec["cell"])
-    if rows is None:
-        raise ValueError("not a cell")
-    channels, repeat, side = spec["channels"], int(spec.get("cells", 1)), _side(info)
-    parts: list[Part] = [Cell(rows), _input(info), Block("Convolution 3×3", _size(side, channels), "conv", width=channels)]
+    channels, repeat, side = spec["channels"], int(spec.get("cells", 1)), side_of(info)
+    parts: list[Part] = [input_block(info), Block("Convolution 3×3", size_words(side, channels), "conv", width=channels)]
     for stage in range(3):
         inner: list[Part] = []
         if stage:
             side, channels = side and -(-side // 2), channels * 2
             inner.append(Block("Residual 3×3", "stride 2", "conv", has_shortcut=True, width=channels))
-        inner.append(Block("Cell", "", "depthwise", repeat=repeat, width=channels))
-        parts.append(Group(f"Stage {stage + 1}", tuple(inner), _size(side, channels)))
-    return [*parts, Block("Average pool", "global", "pool", width=channels), _head(info, None, channels), _output(info)]
+        inner.append(Block("Cell", "", "other", repeat=repeat, width=channels))
+        parts.append(Group(f"Stage {stage + 1}", tuple(inner), size_words(side, channels)))
+    return [
+        *parts,
+        Block("Average pool", "global", "pool", width=channels),
+        head_block(info, None, channels),
+        output_block(info),
+    ]
 
 
 def _is_convnet_stage(stage: Any) -> bool:
@@ -234,11 +243,9 @@ def _is_mapping_with_list(value: Any, name: str) -> bool:
     return isinstance(value, Mapping) and isinstance(value.get(name), list) and bool(value[name])
 
 
-def _cell_rows(value: Any) -> tuple[tuple[str, ...], ...] | None:
-    """The operations of a four-node cell, or ``None`` where ``value`` is something else."""
-    if not isinstance(value, list) or [len(row) if isinstance(row, list) else 0 for row in value] != [1, 2, 3]:
-        return None
-    return tuple(tuple(str(operation) for operation in row) for row in value)
+def _is_four_node_cell(value: Any) -> bool:
+    """Whether it is the cell of NAS-Bench-201: a triangle of six operations."""
+    return isinstance(value, list) and [len(row) if isinstance(row, list) else 0 for row in value] == [1, 2, 3]
 
 
 # --- any other spec ---------------------------------------------------------------------------------------------------
@@ -256,7 +263,7 @@ def _any(spec: Any) -> list[Part]:
     elif plain:
         settings = tuple(Block(f"{_pretty(name)}: {_text(spec[name])}", "", "none") for name in plain)
         parts.append(Group("Everywhere", settings, is_beside=True))
-    parts += [_settings(name, spec[name]) for name in names if name in SETTINGS and spec[name]]
+    parts += [settings_group(name, spec[name]) for name in names if name in SETTINGS and spec[name]]
     return parts
 
 
@@ -284,7 +291,7 @@ def _sequence(name: str, values: Sequence[Any]) -> list[Part]:
             parts.append(Group(title, tuple(_sequence("", value))))
         else:
             parts.append(Block(_text(value), "", _tone(_text(value))))
-    return list(_merge_equal(parts))
+    return list(merge_equal(parts))
 
 
 def _block(name: str, fields: Mapping[str, Any]) -> Block:
@@ -297,7 +304,8 @@ def _block(name: str, fields: Mapping[str, Any]) -> Block:
     return Block(title, _details(fields, leave=(used,)), _tone(f"{kind} {name}"), width=width)
 
 
-def _settings(name: str, value: Any) -> Group:
+def settings_group(name: str, value: Any) -> Group:
+    """Settings as lines outside the flow."""
     fields = value if isinstance(value, Mapping) else {name: value}
     return Group(
         _pretty(name),
@@ -324,7 +332,7 @@ def _place(name: str) -> int:
 # --- words ------------------------------------------------------------------------------------------------------------
 
 
-def _merge_equal(parts: Sequence[Part]) -> tuple[Part, ...]:
+def merge_equal(parts: Sequence[Part]) -> tuple[Part, ...]:
     """Equal neighbouring blocks become one with a count."""
     merged: list[Part] = []
     for part in parts:
@@ -336,31 +344,40 @@ def _merge_equal(parts: Sequence[Part]) -> tuple[Part, ...]:
     return tuple(merged)
 
 
-def _input(info: TaskInfo | None) -> Block:
+def input_block(info: TaskInfo | None) -> Block:
+    """What comes in."""
     if info is None:
         return Block("Input", "", "end")
     if info.is_image:
         channels, height, width = info.input_shape
         return Block("Image", f"{height} × {width}, {channels} channel{'s' if channels > 1 else ''}", "end")
+    if info.kind == "language-modelling":
+        return Block("Text", f"{info.input_shape[0]} tokens of {info.outputs:,}", "end")
     return Block("Row of the table", f"{info.input_shape[0]} columns", "end")
 
 
-def _output(info: TaskInfo | None) -> Block:
+def output_block(info: TaskInfo | None) -> Block:
+    """What comes out."""
     if info is None:
         return Block("Output", "", "end")
+    if info.kind == "language-modelling":
+        return Block("Next token", "", "end")
     return Block(f"{info.outputs} classes" if info.is_classification else "Value", "", "end")
 
 
-def _head(info: TaskInfo | None, dropout: float | None, width: float) -> Block:
+def head_block(info: TaskInfo | None, dropout: float | None, width: float) -> Block:
+    """The last layer."""
     title = f"Linear {info.outputs}" if info is not None else "Linear"
     return Block(title, f"dropout {dropout:g}" if dropout else "", "linear", width=info.outputs if info is not None else width)
 
 
-def _side(info: TaskInfo | None) -> int:
+def side_of(info: TaskInfo | None) -> int:
+    """Of the image; 0 where it is not known."""
     return min(info.input_shape[1:]) if info is not None and info.is_image else 0
 
 
-def _size(side: int, width: Any) -> str:
+def size_words(side: int, width: Any) -> str:
+    """Side and channels, as far as they are known."""
     return _join(side and f"{side} × {side}", _channels(width))
 
 

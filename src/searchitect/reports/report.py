@@ -14,8 +14,9 @@ from searchitect.core import RunError, Trial
 from searchitect.reports import charts, tables
 from searchitect.reports.data import Goal, ReportData, get, goals_of
 from searchitect.reports.decisions import FEWEST_TRIALS, comparable_trials, importance
-from searchitect.reports.drawing import draw_architecture
+from searchitect.reports.drawing import draw_cells, draw_network
 from searchitect.reports.formatting import format_seconds, format_setting, format_value, label_of
+from searchitect.reports.style import width_of
 
 _MOST_DECISIONS: Final = 15
 _LEAST_SHARE: Final = 0.005
@@ -87,7 +88,7 @@ def _content(data: ReportData) -> dict[str, Any]:
         "sentence": str(get(data.result, "sentence", default="")) or _fallback_sentence(data, goal, best),
         "is_finished": get(data.result, "winner") is not None,
         "tiles": tables.headline(data, goals, best),
-        "drawing": _drawing(data, best),
+        **_drawings(data, best),
         "drawn": _drawn(data, best),
         "winner_rows": tables.winner_rows(data, goals),
         "finalists": tables.finalist_rows(data, goals),
@@ -145,11 +146,19 @@ def _fallback_sentence(data: ReportData, goal: Goal, best: Trial | None) -> str:
     )
 
 
-def _drawing(data: ReportData, best: Trial | None) -> Markup | None:
+def _drawings(data: ReportData, best: Trial | None) -> dict[str, Any]:
+    """The network, and its cells beside it: they may be wider than a phone, and are then shown smaller or scroll."""
     spec = get(data.result, "winner", "spec")
     if spec is None and best is not None:
         spec = best.architecture.spec
-    return None if spec is None else Markup(draw_architecture(spec, get(data.run, "task")))
+    if spec is None:
+        return {"drawing": None, "cells": "", "cells_width": 0}
+    cells = draw_cells(spec, chains=False)
+    return {
+        "drawing": Markup(draw_network(spec, get(data.run, "task"))),
+        "cells": Markup(cells),
+        "cells_width": round(width_of(cells)),
+    }
 
 
 def _drawn(data: ReportData, best: Trial | None) -> dict[str, str]:
