@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 import torch
 
-from searchitect.core import TaskInfo
+from searchitect.core import SpaceError, TaskInfo
 from searchitect.costs import count_macs, count_params
+from searchitect.networks import published
 from searchitect.networks.mixed import choose_options, mixed_layers
-from searchitect.networks.nasbench201 import build
-from searchitect.spaces.nasbench201 import OPERATIONS, NasBench201
+from searchitect.networks.nasbench201 import NasBench201Cell, build
+from searchitect.spaces.nasbench201 import OPERATIONS, NasBench201, parse_cell
 
 CIFAR10 = TaskInfo("cifar10", "image-classification", (3, 32, 32), 10, 50_000)
 TINY = TaskInfo("tiny", "image-classification", (3, 8, 8), 4, 100)
@@ -113,8 +114,103 @@ def test_pooling_leaves_the_padding_out() -> None:
     torch.testing.assert_close(nasbench201_operation("avg_pool_3x3", 2, True)(ones), ones)
 
 
+@pytest.mark.parametrize(
+    ("name", "params", "macs"),
+    [
+        # 10 classes give 1,073,466, 1,288,506 and 858,426; each further class 64 weights and a bias
+        ("nasbench201-best-cifar10", 1_073_466, None),
+        ("nasbench201-best-cifar100", 1_288_506 + 90 * 65, 184_730_240 + 90 * 64),
+        ("nasbench201-best-imagenet16", 858_426 + 110 * 65, None),
+        ("nasbench201-resnet", 559_386, 78_561_920),
+    ],
+)
+def test_the_published_cells_have_their_published_size(name: str, params: int, macs: int | None) -> None:
+    with torch.device("meta"):
+        network = published(name)
+    assert count_params(network) == params
+    assert macs is None or count_macs(network, (3, 32, 32)) == macs
+
+
+@pytest.mark.parametrize("name", ["nasbench201-best-cifar10", "nasbench201-best-cifar100", "nasbench201-best-imagenet16"])
+def test_with_ten_classes_the_best_cells_have_the_parameters_of_the_table(name: str) -> None:
+    with torch.device("meta"):
+        network = published(name, outputs=10)
+    table = {"cifar10": 1_073_466, "cifar100": 1_288_506, "imagenet16": 858_426}
+    assert count_params(network) == table[name.rpartition("-")[2]]
+
+
+def cell_output(text: str, seeds: dict[tuple[int, int], int]) -> torch.Tensor:
+    """The output of a cell for a fixed input; the convolutions on edges (node, source) get the weights of their seeds."""
+    cell = NasBench201Cell(parse_cell(text), 3, True).eval()
+    for (node, source), seed in seeds.items():
+        generator = torch.Generator().manual_seed(seed)
+        for parameter in cell.get_submodule(f"nodes.{node - 1}.{source}").parameters():
+            parameter.data = torch.randn(parameter.shape, generator=generator)
+    result: torch.Tensor = cell(torch.linspace(-2, 2, 2 * 3 * 5 * 5).view(2, 3, 5, 5).sin())
+    return result
+
+
+CONV3, CONV1, SKIP, NONE, AVERAGE = "nor_conv_3x3", "nor_conv_1x1", "skip_connect", "none", "avg_pool_3x3"
+
+
+def text_of(*operations: str) -> str:
+    a, b, c, d, e, f = operations
+    return f"|{a}~0|+|{b}~0|{c}~1|+|{d}~0|{e}~1|{f}~2|"
+
+
+@pytest.mark.parametrize(
+    ("first", "first_seeds", "second", "second_seeds"),
+    [
+        # a convolution before a skip, and on the last edge
+        (text_of(CONV3, NONE, NONE, NONE, SKIP, NONE), {(1, 0): 1}, text_of(NONE, NONE, NONE, CONV3, NONE, NONE), {(3, 0): 1}),
+        # nodes 1 and 2 exchanged
+        (
+            text_of(CONV3, CONV1, NONE, SKIP, CONV1, CONV3),
+            {(1, 0): 1, (2, 0): 2, (3, 1): 3, (3, 2): 4},
+            text_of(CONV1, CONV3, NONE, SKIP, CONV3, CONV1),
+            {(1, 0): 2, (2, 0): 1, (3, 1): 4, (3, 2): 3},
+        ),
+        # one average read twice, and two averages of one value
+        (
+            text_of(AVERAGE, SKIP, SKIP, NONE, SKIP, CONV1),
+            {(3, 2): 1},
+            text_of(SKIP, SKIP, AVERAGE, AVERAGE, NONE, CONV1),
+            {(3, 2): 1},
+        ),
+    ],
+)
+def test_cells_of_one_key_compute_the_same_with_the_same_weights(
+    first: str, first_seeds: dict[tuple[int, int], int], second: str, second_seeds: dict[tuple[int, int], int]
+) -> None:
+    space = NasBench201()
+    assert first != second
+    assert space.key(space.from_string(first)) == space.key(space.from_string(second))
+    torch.testing.assert_close(cell_output(first, first_seeds), cell_output(second, second_seeds))
+
+
+def test_one_convolution_added_to_itself_is_not_two_convolutions() -> None:
+    # the paper's reading counts both as one cell, although one has 2,336 parameters less in a cell of 16 channels
+    twice, two = text_of(CONV3, NONE, SKIP, NONE, SKIP, SKIP), text_of(CONV3, NONE, NONE, CONV3, SKIP, NONE)
+    space = NasBench201()
+    assert space.key(space.from_string(twice)) != space.key(space.from_string(two))
+    torch.testing.assert_close(cell_output(twice, {(1, 0): 1}), cell_output(two, {(1, 0): 1, (3, 0): 1}))
+    assert (cell_output(twice, {(1, 0): 1}) - cell_output(two, {(1, 0): 1, (3, 0): 2})).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("cell", [[["none"], ["none", "none"]], [["none"], ["none"], ["none", "none", "none"]]])
+def test_a_cell_of_another_shape_is_refused(cell: Any) -> None:
+    with pytest.raises(SpaceError, match="rows of 1, 2 and 3 operations"):
+        build({"channels": 4, "cells": 1, "cell": cell}, TINY)
+
+
+def test_images_that_cannot_be_halved_twice_are_refused() -> None:
+    spec = NasBench201(channels=4, cells=1).from_string(BEST).spec
+    with pytest.raises(SpaceError, match="halves the image 2 times and needs sides of at least 3 pixels, got 2x9"):
+        build(spec, TaskInfo("strip", "image-classification", (1, 2, 9), 2, 10))
+
+
 def test_an_unknown_operation_is_refused() -> None:
     spec = NasBench201(channels=4, cells=1).from_string(BEST).spec
     spec["cell"][0][0] = "sep_conv"
-    with pytest.raises(ValueError, match="unknown operation 'sep_conv'"):
+    with pytest.raises(SpaceError, match="unknown operation 'sep_conv'"):
         build(spec, TINY)

@@ -8,7 +8,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from searchitect.core.errors import SpaceError
 from searchitect.core.task import TaskInfo
+from searchitect.networks.cells import check_halvings
 from searchitect.networks.mixed import choice_layer
 
 
@@ -20,7 +22,12 @@ def build(spec: Any, info: TaskInfo, affine: bool = True) -> nn.Module:
         info: gives the image channels and the outputs.
         affine: whether the normalisations in the cells' operations have scale and shift, and their convolutions no bias. The
             authors train with it and search without it.
+
+    Raises:
+        SpaceError: for a spec that is none of this space, and images that are too small.
     """
+    check_nasbench201(spec)
+    check_halvings(info, 2, "a network of the space 'nasbench201'")
     channels, cells = spec["channels"], spec["cells"]
     layers: list[nn.Module] = [
         nn.Sequential(
@@ -36,6 +43,23 @@ def build(spec: Any, info: TaskInfo, affine: bool = True) -> nn.Module:
     width = channels * 4
     head = [nn.BatchNorm2d(width), nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, info.outputs)]
     return nn.Sequential(*layers, nn.Sequential(*head))
+
+
+NASBENCH201_OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+
+
+def check_nasbench201(spec: Any) -> None:
+    """Raise `SpaceError` for a cell without six edges in three rows, and for an unknown operation."""
+    cell = spec["cell"]
+    if [len(row) for row in cell] != [1, 2, 3]:
+        raise SpaceError(
+            f"the cell of a spec of the space 'nasbench201' must have rows of 1, 2 and 3 operations, got {[len(r) for r in cell]}"
+        )
+    unknown = [edge for row in cell for edge in row if not hasattr(edge, "labels") and edge not in NASBENCH201_OPERATIONS]
+    if unknown:
+        raise SpaceError(
+            f"unknown operation {unknown[0]!r} in a spec of the space 'nasbench201': known are {', '.join(NASBENCH201_OPERATIONS)}"
+        )
 
 
 class NasBench201Cell(nn.Module):
@@ -71,7 +95,7 @@ def nasbench201_operation(name: str, channels: int, affine: bool) -> nn.Module:
             return relu_conv_norm(channels, channels, 1, affine=affine)
         case "nor_conv_3x3":
             return relu_conv_norm(channels, channels, 3, affine=affine)
-    raise ValueError(f"unknown operation {name!r} of the space 'nasbench201'")
+    raise AssertionError(f"the unknown operation {name!r} should have been refused")
 
 
 def relu_conv_norm(inputs: int, outputs: int, kernel: int, stride: int = 1, affine: bool = True) -> nn.Module:

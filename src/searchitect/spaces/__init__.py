@@ -10,9 +10,25 @@ from searchitect.core.task import TaskInfo
 from searchitect.spaces.published import Published, find_published, published_names
 
 _SPACES: Final = {
+    "amoebanet": "searchitect.spaces.amoebanet:Amoebanet",
+    "blockqnn": "searchitect.spaces.blockqnn:BlockQnn",
     "convnet": "searchitect.spaces.convnet:ConvNet",
+    "darts": "searchitect.spaces.darts:Darts",
+    "darts-rnn": "searchitect.spaces.darts_rnn:DartsRnn",
+    "enas-macro": "searchitect.spaces.enas_macro:EnasMacro",
+    "enas-micro": "searchitect.spaces.enas_micro:EnasMicro",
+    "enas-rnn": "searchitect.spaces.enas_rnn:EnasRnn",
+    "hierarchical": "searchitect.spaces.hierarchical:Hierarchical",
+    "metaqnn": "searchitect.spaces.metaqnn:MetaQnn",
     "mlp": "searchitect.spaces.mlp:Mlp",
+    "nas-rl": "searchitect.spaces.nas_rl:NasRl",
+    "nas-rl-rnn": "searchitect.spaces.nas_rl_rnn:NasRlRnn",
+    "nasbench-macro": "searchitect.spaces.nasbench_macro:NasBenchMacro",
+    "nasbench101": "searchitect.spaces.nasbench101:NasBench101",
     "nasbench201": "searchitect.spaces.nasbench201:NasBench201",
+    "nasnet": "searchitect.spaces.nasnet:Nasnet",
+    "pnas": "searchitect.spaces.pnas:Pnas",
+    "randwire": "searchitect.spaces.randwire:RandWire",
 }
 """Name -> "module:class"."""
 

@@ -49,7 +49,29 @@ class Published:
         return space, self.describe(space)
 
 
-_MODULES: Final[dict[str, tuple[str, ...]]] = {}
+_MODULES: Final[dict[str, tuple[str, ...]]] = {
+    "amoebanet": ("amoebanet-a", "amoebanet-b", "amoebanet-c"),
+    "darts": ("amoebanet-darts", "darts-v1", "darts-v2", "nasnet-darts", "pc-darts-cifar"),
+    "darts_rnn": ("darts-rnn-v1", "darts-rnn-v2"),
+    "enas_macro": ("enas-macro",),
+    "enas_micro": ("enas-micro",),
+    "enas_rnn": ("enas-rnn",),
+    "hierarchical": ("hierarchical-evolved",),
+    "metaqnn": ("metaqnn-1", "metaqnn-2", "metaqnn-3", "metaqnn-4"),
+    "nas_rl": ("nas-rl-v1",),
+    "nas_rl_rnn": ("nas-rl-rnn",),
+    "nasbench101": ("nasbench101-inception",),
+    "nasbench201": (
+        "nasbench201-best-cifar10",
+        "nasbench201-best-cifar100",
+        "nasbench201-best-imagenet16",
+        "nasbench201-resnet",
+    ),
+    "nasbench_macro": ("nasbench-macro-best",),
+    "nasnet": ("nasnet-a",),
+    "pnas": ("pnasnet-5",),
+    "randwire": ("randwire-ws",),
+}
 """Module of `searchitect.spaces` -> the names in its ``PUBLISHED``."""
 
 
