@@ -352,7 +352,15 @@ def test_every_option_has_help() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["search", "--help"], ["list", "spaces"], ["list", "published"], ["list", "strategies"], ["list", "estimators"]]
+    "arguments",
+    [
+        ["--help"],
+        ["search", "--help"],
+        ["list", "spaces"],
+        ["list", "published"],
+        ["list", "strategies"],
+        ["list", "estimators"],
+    ],
 )
 def test_help_and_lists_do_without_heavy_packages(arguments: list[str]) -> None:
     program = (

@@ -233,7 +233,8 @@ def _describe(subject: "Subject") -> None:
     from searchitect.single import costs, decisions_of, key_of
 
     space, found = subject.space, costs(subject)
-    settings = ", ".join(f"{name}={value}" for name, value in space.config().items()) or "no settings"
+    plain = {name: value for name, value in space.config().items() if not isinstance(value, (tuple, list, dict))}
+    settings = ", ".join(f"{name}={value}" for name, value in plain.items()) or "no settings"
     fewest, most = decisions_of(space)
     shape = "x".join(map(str, subject.input_shape))
     typer.echo(f"{subject.title}: {subject.about}")
