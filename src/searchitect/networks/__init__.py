@@ -10,7 +10,7 @@ from torch import nn
 
 from searchitect.core.errors import SpaceError
 from searchitect.core.space import Space
-from searchitect.core.task import TaskInfo
+from searchitect.core.task import TaskInfo, TaskKind
 from searchitect.spaces.published import find_published
 
 __all__ = ["build", "published"]
@@ -35,7 +35,7 @@ def published(
     found = find_published(name)
     space, spec = found.make(**settings)
     shape = tuple(input_shape or found.input_shape)
-    kind = "image-classification" if len(shape) == 3 else "language-modelling"
+    kind: TaskKind = "image-classification" if len(shape) == 3 else "language-modelling"
     return build(space, spec, TaskInfo(name, kind, shape, outputs or found.outputs, 0), auxiliary=auxiliary)
 
 

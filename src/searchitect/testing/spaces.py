@@ -30,7 +30,9 @@ def check_space(space: Space, samples: int = 50) -> None:
         assert drawn == again, f"the space {space.name!r} describes another architecture for the same decisions"
         _check_copies(space, drawn)
         offered = space.abilities()
-        is_single = "enumerate" in offered and _check_enumeration(space, "open" in offered or space.known_size() is not None) == 1
+        is_single = (
+            "enumerate" in offered and _check_enumeration(space, "open" in offered or space.known_size() is not None) == 1
+        )
         for seed, architecture in enumerate(drawn):
             _check_architecture(space, architecture)
             if not is_single:
