@@ -99,7 +99,7 @@ def main() -> None:
         for name, (made, spec) in entries.items():
             path = Path(folder) / name.replace(" ", "-")
             path.mkdir()
-            write_json(path / "architecture.json", {"format": 1, **describe_architecture(made, spec)})
+            write_json(path / "architecture.json", {"format": 1, **describe_architecture(made, spec, {})})
             jobs += [(name, str(path), str(data), seed) for seed in range(SEEDS)]
         with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
             found = []

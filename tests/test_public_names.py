@@ -55,10 +55,11 @@ def test_the_top_level_holds_what_an_own_part_needs():
 
 
 def test_the_names_of_the_top_level_are_those_of_the_rooms():
-    from searchitect import api, core
+    from searchitect import api, core, single
 
+    homes = dict.fromkeys(("Result", "load_result", "search"), api) | dict.fromkeys(("Trained", "rebuild", "train"), single)
     for name in searchitect.__all__:
-        home = api if name in ("Result", "load_result", "search") else core
+        home = homes.get(name, core)
         assert getattr(searchitect, name) is getattr(home, name)
 
 

@@ -14,6 +14,7 @@ from searchitect import SearchitectError, single
 from searchitect.core import RunError, SettingError, SpaceError
 from searchitect.export import load_deployment, predict
 from searchitect.single import costs, find, rebuild, train
+from searchitect.spaces import find_published
 
 TINY = {"channels": 2, "layers": 3}
 QUICK: dict[str, Any] = {"settings": TINY, "epochs": 2, "training": {"batch_size": 16}}
@@ -146,8 +147,44 @@ def test_rebuilding_for_large_images_takes_their_stem(tmp_path: Path) -> None:
 
 
 def test_only_sizes_can_be_rebuilt(trained: single.Trained, tmp_path: Path) -> None:
-    with pytest.raises(SettingError, match=r"'nodes'.*channels, layers"):
+    with pytest.raises(SettingError, match=r"nodes: more than a size"):
         rebuild(trained.folder, {"nodes": 2}, out=tmp_path / "a")
+    with pytest.raises(SettingError, match=r"no setting 'colour'.*channels"):
+        rebuild(trained.folder, {"colour": 2}, out=tmp_path / "a")
+
+
+@pytest.mark.parametrize(
+    ("name", "small", "large"),
+    [
+        ("nasnet", {"channels": 4, "cells": 1}, {"channels": 8, "cells": 2}),
+        ("randwire", {"channels": 4}, {"channels": 8}),
+        ("enas-micro", {"channels": 4, "layers": 4}, {"channels": 6, "layers": 7}),
+        ("hierarchical", {"channels": 4}, {"channels": 6}),
+        ("nasbench101", {"channels": 8, "cells": 1}, {"channels": 16, "cells": 2}),
+    ],
+)
+def test_a_drawn_architecture_is_rebuilt_as_if_drawn_at_that_size(
+    name: str, small: dict[str, Any], large: dict[str, Any], tmp_path: Path
+) -> None:
+    folder, drawn, _ = rebuild(name, small, input_shape=(3, 32, 32), out=tmp_path / "small")
+    _, rebuilt, _ = rebuild(folder, large, out=tmp_path / "large")
+    assert rebuilt.spec == find(name, large).spec != drawn.spec
+    with pytest.raises(SettingError):
+        rebuild(folder, {"vertices": 4, "blocks": 2, "nodes": 5}, out=tmp_path / "other")
+
+
+@pytest.mark.parametrize("name", ["nasnet-a", "amoebanet-a", "pnasnet-5", "nasnet-darts", "enas-micro", "hierarchical-evolved"])
+def test_a_published_architecture_is_rebuilt_as_it_is_made_at_that_size(name: str, tmp_path: Path) -> None:
+    sizes = {"channels": 8, "layers": 4, "cells": 2}
+    entry = find_published(name)
+    given = {k: v for k, v in sizes.items() if k in entry.make()[0].config()}
+    small = {k: v - 1 if k == "cells" else v * 2 for k, v in given.items()}
+    folder, _, _ = rebuild(name, {**small, **_CIFAR.get(name, {})}, input_shape=(3, 32, 32), out=tmp_path / "small")
+    _, rebuilt, _ = rebuild(folder, given, out=tmp_path / "large")
+    assert rebuilt.spec == entry.make(**given, **_CIFAR.get(name, {}))[1]
+
+
+_CIFAR: dict[str, dict[str, Any]] = {"pnasnet-5": {"stem": "cifar", "stem_channels": 24}}
 
 
 def test_a_training_begins_with_inherited_weights(trained: single.Trained, data: Path, tmp_path: Path) -> None:

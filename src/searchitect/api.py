@@ -446,6 +446,7 @@ def _save_winner(found: Found, setup: Setup, folder: Path) -> None:
         preprocess=task.preprocess.cpu(),
         postprocess=task.postprocess.cpu(),
         encoder=task.encoder,
+        decisions=found.choice.winner.architecture.decisions,
     )
     save_deployment(deployment, folder)
     for format in ("onnx", "python"):

@@ -3,7 +3,8 @@
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path
 from random import Random
@@ -20,7 +21,6 @@ from searchitect.core import (
     TrialState,
     canonical_json,
     hash_text,
-    unknown_name,
 )
 from searchitect.search.folder import locked, prepare_folder, read_json, write_json
 from searchitect.spaces import find_published, make_space, published_names, space_names
@@ -31,6 +31,7 @@ TRAINING_FILE: Final = "training.json"
 CHECKPOINTS: Final = 20
 """At most so many times a training is saved on its way; each save is also a look at the validation part."""
 _SIDE: Final = 32
+_DRAWS: Final = 16
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Subject:
         spec: plain JSON data.
         input_shape, outputs: of the network that is meant.
         weights: a ``model.safetensors`` of it, where there is one.
+        decisions: that lead to the spec, by path; empty where they are not known.
     """
 
     title: str
@@ -53,6 +55,7 @@ class Subject:
     input_shape: tuple[int, ...]
     outputs: int
     weights: Path | None = None
+    decisions: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def info(self) -> TaskInfo:
@@ -106,23 +109,32 @@ def find(
     if name in space_names():
         space = make_space(name, None, settings)
         about = f"a random architecture, seed {seed}, of the space {name!r}: {space.summary}"
-        return Subject(name, about, space, space.sample(Random(seed)).spec, _shape(space, input_shape), outputs or 10)
+        drawn = space.sample(Random(seed))
+        return Subject(name, about, space, drawn.spec, _shape(space, input_shape), outputs or 10, decisions=drawn.decisions)
     path = Path(what)
     path = path / ARCHITECTURE_FILE if path.is_dir() else path
     if not path.exists():
         if path.suffix or path.parent != Path():
             raise RunError(f"{str(path)!r} does not exist: name a finished run, a published architecture or a space")
-        raise unknown_name("architecture", name, [*published_names(), *space_names()])
+        near = get_close_matches(name, [*published_names(), *space_names()], n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise SettingError(
+            f"{name!r} is no published architecture, no space and no folder: {hint}"
+            f"see searchitect list published and list spaces, or is {name!r} the folder of a run?"
+        )
     from searchitect.export import read_architecture
 
     space, spec, record = read_architecture(path)
-    space, spec = resized(space, spec, settings)
+    decisions = record.get("decisions") or {}
+    space, spec = resized(space, spec, decisions, settings)
     task = (record.get("task") or {}).get("info", record)
     shape = tuple(input_shape or task.get("input_shape") or _shape(space, None))
     weights = path.parent / WEIGHTS_FILE
     about = f"of {str(path)!r}, in the space {space.name!r}"
     kept = weights if weights.exists() else None
-    return Subject(path.parent.name or "architecture", about, space, spec, shape, outputs or task.get("outputs") or 10, kept)
+    return Subject(
+        path.parent.name or "architecture", about, space, spec, shape, outputs or task.get("outputs") or 10, kept, decisions
+    )
 
 
 def _shape(space: Space, given: Sequence[int] | None) -> tuple[int, ...]:
@@ -132,19 +144,42 @@ def _shape(space: Space, given: Sequence[int] | None) -> tuple[int, ...]:
     return (3, _SIDE, _SIDE) if kind.startswith("image-") else (35,) if kind == "language-modelling" else (8,)
 
 
-def resized(space: Space, spec: Any, settings: Mapping[str, Any]) -> tuple[Space, Any]:
-    """The same architecture at another size: settings of the space that its specs carry, such as channels and layers.
+def resized(space: Space, spec: Any, decisions: Mapping[str, Any], settings: Mapping[str, Any]) -> tuple[Space, Any]:
+    """The same architecture at another size: with other settings of the space, such as channels and layers, and the same decisions.
 
     Raises:
-        SettingError: for a setting that the space lacks, or that is more than a size.
+        SettingError: for a setting that the space lacks, or that changes what there is to decide.
     """
-    sizes = [name for name in space.config() if isinstance(spec, Mapping) and name in spec]
+    if not settings:
+        return space, spec
+    known = space.config()
     for name in settings:
-        if name not in sizes:
+        if name not in known:
             raise SettingError(
-                f"{name!r} is no size of an architecture of the space {space.name!r}: those are {', '.join(sizes) or 'none'}"
+                f"the space {space.name!r} has no setting {name!r}; those it has are {', '.join(known) or 'none'}"
             )
-    return type(space)(**{**space.config(), **settings}), {**spec, **settings} if settings else spec
+    other = type(space)(**{**known, **settings})
+    refusal = SettingError(
+        f"{', '.join(settings)}: more than a size in the space {space.name!r}, since it changes what there is to decide; "
+        "search in a space of that kind instead"
+    )
+    if decisions:
+        try:
+            again = other.decide(decisions)
+        except SpaceError:
+            raise refusal from None
+        if again.decisions.keys() != decisions.keys():
+            raise refusal
+        return other, again.spec
+    # written by hand, as published cells are: what is the same in all architectures is the size, and that is exchanged
+    pairs = [tuple(each.sample(Random(seed)) for each in (space, other)) for seed in range(_DRAWS)]
+    before, after = ([draw.spec for draw in draws] for draws in zip(*pairs, strict=True))
+    sizes = {k: v for k, v in after[0].items() if all(each.get(k) == v for each in after)}
+    if any(old.decisions != new.decisions for old, new in pairs) or any(
+        {**old, **sizes} != new for old, new in zip(before, after, strict=True)
+    ):
+        raise refusal
+    return other, {**spec, **sizes}
 
 
 def costs(subject: Subject) -> dict[str, float]:
@@ -338,6 +373,7 @@ class _Run:
                 task.preprocess.cpu(),
                 task.postprocess.cpu(),
                 task.encoder,
+                subject.decisions,
             ),
             self.folder,
         )
@@ -420,7 +456,7 @@ def rebuild(
     record = {
         "format": 1,
         "searchitect": version("searchitect"),
-        **describe_architecture(subject.space, subject.spec),
+        **describe_architecture(subject.space, subject.spec, subject.decisions),
         "input_shape": list(subject.input_shape),
         "outputs": subject.outputs,
     }

@@ -1,6 +1,5 @@
 import math
 import random
-import time
 
 import pytest
 
@@ -93,21 +92,3 @@ def test_an_architecture_without_decisions_is_refused_where_they_are_needed() ->
 def test_recorded_decisions_that_do_not_fit_are_refused() -> None:
     with pytest.raises(SpaceError, match="no valid value for the choice"):
         Nested().decide({"optimizer": "rmsprop"})
-
-
-def test_sampling_and_mutating_a_cell_space_takes_at_most_150_microseconds_each() -> None:
-    space = Cells()
-    generator = random.Random(0)
-    parent = space.sample(generator)
-
-    def fastest(action: object) -> float:
-        times = []
-        for _ in range(200):
-            start = time.perf_counter()
-            action()  # type: ignore[operator]
-            times.append(time.perf_counter() - start)
-        return sorted(times)[20]
-
-    limit = 150e-6 * 3  # a busy machine; benchmarks measure it exactly
-    assert fastest(lambda: space.sample(generator)) < limit
-    assert fastest(lambda: space.mutate(parent, generator)) < limit

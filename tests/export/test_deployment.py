@@ -67,7 +67,7 @@ def test_a_folder_holds_plain_files_only(table: Deployment, tmp_path: Path) -> N
     assert sorted(p.name for p in tmp_path.iterdir()) == ["architecture.json", "model.safetensors"]
     record = json.loads((tmp_path / "architecture.json").read_text())
     assert record["spec"] == table.spec
-    assert record["space"] == {"name": "mlp", "config": table.space.config(), "is_own": False}
+    assert record["space"] == {"name": "mlp", "version": 1, "config": table.space.config(), "is_own": False}
     assert len(record["key"]) == 16
 
 

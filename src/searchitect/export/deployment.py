@@ -4,7 +4,8 @@ Two files, no pickle: ``architecture.json`` says everything but the weights, ``m
 """
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from searchitect.core import Architecture, RunError, SearchitectError, Space, TaskInfo
+from searchitect.core import Architecture, RunError, Space, SpaceError, TaskInfo
 from searchitect.networks import build
 from searchitect.search.folder import read_json, write_json
 from searchitect.spaces import find_space, make_space, space_names
@@ -38,6 +39,7 @@ class Deployment:
         preprocess: encoded input to network input.
         postprocess: raw outputs to probabilities [N, classes], or to values [N] in the user's units.
         encoder: raw rows or images to encoded input.
+        decisions: of the architecture, by path; empty where they are not known.
     """
 
     space: Space
@@ -47,6 +49,7 @@ class Deployment:
     preprocess: nn.Module
     postprocess: nn.Module
     encoder: TableEncoder | ImageEncoder
+    decisions: Mapping[str, Any] = field(default_factory=dict)
 
     def module(self) -> nn.Sequential:
         """Encoded input (images [N, C, H, W], rows [N, columns]) to probabilities [N, classes] or values [N]; in eval mode."""
@@ -64,13 +67,13 @@ def save_deployment(deployment: Deployment, folder: str | Path) -> None:
     record = {
         "format": FORMAT,
         "searchitect": version("searchitect"),
-        **describe_architecture(space, deployment.spec),
+        **describe_architecture(space, deployment.spec, deployment.decisions),
         "task": task_to_json(_task_parts(deployment)),
     }
     write_json(Path(folder) / ARCHITECTURE_FILE, record)
 
 
-def describe_architecture(space: Space, spec: Any) -> dict[str, Any]:
+def describe_architecture(space: Space, spec: Any, decisions: Mapping[str, Any]) -> dict[str, Any]:
     """The part of ``architecture.json`` that says what is built."""
     return {
         "space": {
@@ -81,6 +84,7 @@ def describe_architecture(space: Space, spec: Any) -> dict[str, Any]:
         },
         "key": Architecture(spec).key,
         "spec": spec,
+        "decisions": dict(decisions),
     }
 
 
@@ -140,7 +144,7 @@ def load_deployment(folder: str | Path, space: Space | None = None) -> Deploymen
     path = Path(folder) / ARCHITECTURE_FILE
     record = read_json(path)
     damaged = f"{str(path)!r} is damaged or was not written by this version of searchitect"
-    if isinstance(record, dict) and "task" not in record and "spec" in record:
+    if isinstance(record, dict) and "task" not in record and "input_shape" in record:  # rebuilt
         raise RunError(f"{str(path)!r} is an architecture that is not trained yet: searchitect train {folder} DATA")
     try:
         if record["format"] != FORMAT:
@@ -165,8 +169,8 @@ def load_deployment(folder: str | Path, space: Space | None = None) -> Deploymen
     try:
         with torch.random.fork_rng(devices=[]):  # the initial weights are thrown away: draw nothing from the global generator
             network = build(space, spec, task.info)
-    except SearchitectError:
-        raise
+    except SpaceError as error:
+        raise RunError(f"{damaged}: its spec cannot be built ({error})") from None
     except Exception as error:  # a spec that its own space cannot build: there is no telling how it fails
         raise RunError(f"{damaged}: its spec cannot be built ({type(error).__name__}: {error})") from None
     _load_weights(network, Path(folder) / WEIGHTS_FILE)
