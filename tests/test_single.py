@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import searchitect
 from searchitect import SearchitectError, single
 from searchitect.core import RunError, SettingError, SpaceError
 from searchitect.export import load_deployment, predict
@@ -64,6 +65,71 @@ def test_what_cannot_be_found_is_said_in_one_sentence(arguments: Any, message: s
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("nas-rl-v1", {"layers": 6}),
+        ("hierarchical-evolved", {"cell_nodes": 4}),
+        ("nasnet-a", {"blocks": 2}),
+        ("darts-v2", {"nodes": 3}),
+        ("enas-macro", {"layers": 12}),
+    ],
+)
+def test_a_published_architecture_is_not_cut_to_another_one(name: str, settings: dict[str, Any]) -> None:
+    with pytest.raises(SettingError, match="more than a size"):
+        find(name, settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"channels": "abc"}, "a whole number"),
+        ({"channels": 16.5}, "a whole number"),
+        ({"stem": 3}, "a name"),
+        ({"none": 1}, "true"),
+    ],
+)
+def test_a_setting_of_the_wrong_kind_is_refused_everywhere(
+    settings: dict[str, Any], words: str, trained: single.Trained, tmp_path: Path
+) -> None:
+    for act in (lambda: find("darts-v2", settings), lambda: find("darts", settings)):
+        with pytest.raises(SettingError, match=f"must be {words}"):
+            act()
+    with pytest.raises(SettingError, match=f"must be {words}"):
+        rebuild(trained.folder, settings, out=tmp_path / "a")
+
+
+def test_a_stack_without_a_place_for_the_auxiliary_classifier_is_shown_and_trained(data: Path, tmp_path: Path) -> None:
+    sizes = {"stages": 2, "channels": 4, "cells": 1}
+    assert costs(find("nasnet", sizes))["auxiliary"] == 0
+    with pytest.raises(SpaceError, match=r"training\.auxiliary=0"):
+        train("nasnet", data, settings=sizes, epochs=1, out=tmp_path / "paper")
+    usual = train("nasnet", data, settings=sizes, epochs=1, final="usual", out=tmp_path / "usual")
+    assert "test" in usual.record
+
+
+def test_tables_with_categories_are_trained_and_costed_as_they_are(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = [f"{'abc'[a]},{'xyz'[b]},{'yes' if a == b else 'no'}" for a, b in rng.integers(3, size=(80, 2))]
+    (tmp_path / "table.csv").write_text("\n".join(["a,b,answer", *rows]) + "\n")
+    searched = searchitect.search(
+        tmp_path / "table.csv", target="answer", budget="2trials", fidelity="epochs=1", out=tmp_path / "search"
+    )
+    assert searched.best is not None
+    again = train(tmp_path / "search", tmp_path / "table.csv", target="answer", final="usual", epochs=1, out=tmp_path / "again")
+    assert again.record["costs"]["params"] == searched.best.metrics["params"]
+
+
+def test_the_folder_of_a_search_is_not_overwritten(trained: single.Trained, data: Path, tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text("{}")
+    with pytest.raises(RunError, match="folder of a search"):
+        train("darts-v2", data, out=tmp_path, **QUICK)
+    with pytest.raises(RunError, match="folder of a search"):
+        rebuild("darts-v2", TINY, out=tmp_path)
+    with pytest.raises(RunError, match="folder of a single training"):
+        searchitect.search(data, budget="1trials", out=trained.folder)
+
+
 def test_images_too_small_for_the_stacking_are_refused() -> None:
     with pytest.raises(SpaceError, match="pixel"):
         costs(find("darts-v2", input_shape=(3, 2, 2)))
@@ -86,6 +152,27 @@ def test_the_same_call_again_reads_what_is_there(trained: single.Trained, data: 
     again = train("darts-v2", data, out=trained.folder, **QUICK)
     assert again.record == json.loads((trained.folder / "training.json").read_text())
     assert (trained.folder / "model.safetensors").stat().st_mtime_ns == before
+
+
+def test_a_kill_after_the_checkpoint_and_before_its_record_changes_nothing(
+    trained: single.Trained, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, calls = single.write_json, []
+
+    def killed(path: Path, value: Any) -> None:
+        calls.append(path)
+        if len(calls) == 2:  # the last look's checkpoint is there, its record is not
+            raise KeyboardInterrupt
+        write(path, value)
+
+    monkeypatch.setattr(single, "write_json", killed)
+    assert train("darts-v2", data, out=tmp_path / "run", **QUICK).is_interrupted
+    monkeypatch.setattr(single, "write_json", write)
+    whole = train("darts-v2", data, out=tmp_path / "run", **QUICK)
+    a, b = (load_file(folder / "model.safetensors") for folder in (whole.folder, trained.folder))
+    assert all(torch.equal(a[name], b[name]) for name in b)
+    assert whole.record["test"] == trained.record["test"]
+    assert not list(whole.folder.glob("checkpoint*"))
 
 
 def test_another_setting_needs_another_folder(trained: single.Trained, data: Path) -> None:
@@ -158,6 +245,7 @@ def test_only_sizes_can_be_rebuilt(trained: single.Trained, tmp_path: Path) -> N
     [
         ("nasnet", {"channels": 4, "cells": 1}, {"channels": 8, "cells": 2}),
         ("randwire", {"channels": 4}, {"channels": 8}),
+        ("randwire-ws", {"channels": 4}, {"channels": 8}),
         ("enas-micro", {"channels": 4, "layers": 4}, {"channels": 6, "layers": 7}),
         ("hierarchical", {"channels": 4}, {"channels": 6}),
         ("nasbench101", {"channels": 8, "cells": 1}, {"channels": 16, "cells": 2}),
@@ -169,8 +257,16 @@ def test_a_drawn_architecture_is_rebuilt_as_if_drawn_at_that_size(
     folder, drawn, _ = rebuild(name, small, input_shape=(3, 32, 32), out=tmp_path / "small")
     _, rebuilt, _ = rebuild(folder, large, out=tmp_path / "large")
     assert rebuilt.spec == find(name, large).spec != drawn.spec
-    with pytest.raises(SettingError):
-        rebuild(folder, {"vertices": 4, "blocks": 2, "nodes": 5}, out=tmp_path / "other")
+
+
+def test_an_edited_spec_is_rebuilt_as_edited(trained: single.Trained, tmp_path: Path) -> None:
+    shutil.copytree(trained.folder, tmp_path / "edited")
+    path = tmp_path / "edited" / "architecture.json"
+    record = json.loads(path.read_text())
+    record["spec"]["cells"]["normal"]["nodes"][0]["edges"][0]["op"] = "max_pool_3x3"
+    path.write_text(json.dumps(record))
+    _, rebuilt, _ = rebuild(tmp_path / "edited", {"channels": 4}, out=tmp_path / "larger")
+    assert rebuilt.spec == {**record["spec"], "channels": 4}
 
 
 @pytest.mark.parametrize("name", ["nasnet-a", "amoebanet-a", "pnasnet-5", "nasnet-darts", "enas-micro", "hierarchical-evolved"])
@@ -195,6 +291,24 @@ def test_a_training_begins_with_inherited_weights(trained: single.Trained, data:
     assert all(torch.allclose(old[name], new[name], atol=1e-6) for name in weights)
 
 
+def test_weights_of_another_split_are_said_to_have_seen_test_data(trained: single.Trained, data: Path, tmp_path: Path) -> None:
+    same = train(trained.folder, data, epochs=1, inherit=True, out=tmp_path / "same")
+    assert same.record["notes"] == trained.record["notes"]
+    assert same.record["inherited"] == 1
+    other = train(trained.folder, data, epochs=1, inherit=True, seed=1, out=tmp_path / "other")
+    assert "seen some of this test part" in other.record["notes"][-1]
+    folder, _, _ = rebuild(trained.folder, {"layers": 4}, out=tmp_path / "larger")
+    rebuilt = train(folder, data, epochs=1, inherit=True, out=tmp_path / "rebuilt")
+    assert rebuilt.record["notes"] == trained.record["notes"]
+
+
+def test_damaged_weights_are_named(trained: single.Trained, data: Path, tmp_path: Path) -> None:
+    shutil.copytree(trained.folder, tmp_path / "copy")
+    (tmp_path / "copy" / "model.safetensors").write_bytes(b"no weights")
+    with pytest.raises(RunError, match=r"model\.safetensors' is missing or damaged"):
+        train(tmp_path / "copy", data, epochs=1, inherit=True, out=tmp_path / "run")
+
+
 def test_inheriting_needs_weights(data: Path, tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="inherit"):
         train("darts-v2", data, inherit=True, out=tmp_path / "run", **QUICK)
@@ -203,7 +317,8 @@ def test_inheriting_needs_weights(data: Path, tmp_path: Path) -> None:
 def test_a_spec_of_another_version_or_space_is_refused(trained: single.Trained, tmp_path: Path) -> None:
     record = json.loads((trained.folder / "architecture.json").read_text())
     for change, message in (
-        ({"space": {**record["space"], "version": 99}}, "version 99"),
+        ({"space": {**record["space"], "version": 99, "config": {"renamed": 1}}}, "version 99"),
+        ({"spec": {**record["spec"], "layers": 0}}, "layers in a spec"),
         ({"space": {**record["space"], "name": "nasbench201", "config": {}}}, "no spec of the space 'nasbench201'"),
         ({"spec": {**record["spec"], "cells": {}}}, "spec"),
     ):

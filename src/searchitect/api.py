@@ -218,6 +218,12 @@ def search(
     template, sets_epochs = _fidelity(fidelity)
     title = name or (info.name if info is not None else chosen_space.name)
     folder = Path(out) if out is not None else Path("runs") / title
+    if (folder / "training.json").exists():
+        raise RunError(f"{str(folder)!r} is the folder of a single training: choose another folder with --out")
+    if final == "paper" and final_estimator is None:
+        raise SettingError(
+            "final='paper' needs data and a space whose networks can be built: without a final step leave it out"
+        )
     strategy_name = strategy if isinstance(strategy, str) else getattr(strategy, "__name__", type(strategy).__name__)
     identity = {
         "data": loaded.fingerprint if loaded is not None else None,
@@ -311,6 +317,8 @@ def _strategy_names() -> list[str]:
 
 
 def _estimator(estimator: EstimatorLike, training: Mapping[str, Any] | None, base: str = "usual") -> Estimator:
+    if training and "base" in training:
+        raise SettingError("training: unknown setting 'base'; final='paper' chooses how the best are retrained")
     if not isinstance(estimator, str):
         if not isinstance(estimator, Estimator):
             raise SettingError(f"estimator must be a name or an Estimator, got {estimator!r}")

@@ -181,12 +181,19 @@ def show(
     png: Annotated[Path | None, typer.Option(help="Write a drawing to this file.", show_default=False)] = None,
 ) -> None:
     """An architecture of a run, a paper or a space: what it is, what it costs, and a drawing."""
+    sizes = _sizes(channels, layers, cells, set_)
     if (Path(what) / "run.json").exists():
+        if sizes or input_ is not None or classes is not None:
+            raise SettingError(
+                f"sizes and --input are for papers and spaces; another size of {what!r} makes: searchitect rebuild"
+            )
         spec, info = _show_trial(Path(what), trial)
     else:
+        if trial is not None:
+            raise SettingError(f"--trial {trial} is for the folder of a run, {what!r} is none")
         from searchitect.single import find
 
-        subject = find(what, _sizes(channels, layers, cells, set_), _shape(input_), classes, seed)
+        subject = find(what, sizes, _shape(input_), classes, seed)
         spec, info = subject.spec, subject.info
         _describe(subject)
     if svg is not None or png is not None:
@@ -239,7 +246,7 @@ def _describe(subject: "Subject") -> None:
     shape = "x".join(map(str, subject.input_shape))
     typer.echo(f"{subject.title}: {subject.about}")
     typer.echo(f"space:      {space.name} with {settings}{'; ' + space.paper if space.paper else ''}")
-    typer.echo(f"            {size_text(space.size())}, {fewest if fewest == most else f'{fewest} to {most}'} decisions")
+    typer.echo(f"            {size_text(space.size())}, {_decisions_text(fewest, most)}")
     typer.echo(f"for inputs: {shape}, {subject.outputs} outputs")
     typer.echo(f"parameters: {found['params']:,.0f}")
     if found["auxiliary"]:
@@ -309,11 +316,14 @@ def train(
     if quiet:
         return
     record, folder = done.record, done.folder
+    seen = "" if any("weights of another training" in note for note in record["notes"]) else " it had never seen"
     scores = ", ".join(f"{name} {value:.4f}" for name, value in record["test"]["metrics"].items())
     typer.echo(
-        f"{record['architecture']}: {scores} on test data it had never seen, after {record['reached']:g} epochs in "
+        f"{record['architecture']}: {scores} on test data{seen}, after {record['reached']:g} epochs in "
         f"{record['seconds']:.0f} s; {record['costs']['params']:,.0f} parameters"
     )
+    for note in record["notes"]:
+        typer.echo(f"note:   {note}")
     typer.echo(f"model:  {', '.join(str(folder / f) for f in ('model.onnx', 'model.py') if (folder / f).exists())}")
     typer.echo(f"next:   searchitect predict {folder} NEW_DATA")
 
@@ -482,10 +492,13 @@ def _list_spaces() -> None:
     for name in space_names():
         space = make_space(name)
         fewest, most = decisions_of(space)
-        decisions = f"{fewest}" if fewest == most else f"{fewest} to {most}"
         typer.echo(f"{name:24} {space.summary}{f' ({space.paper})' if space.paper else ''}")
         offered = [ability for ability in ABILITIES if ability in space.abilities()]
-        typer.echo(f"{'':24} {size_text(space.size())} · {decisions} decisions · {', '.join(offered)}")
+        typer.echo(f"{'':24} {size_text(space.size())} · {_decisions_text(fewest, most)} · {', '.join(offered)}")
+
+
+def _decisions_text(fewest: int, most: int) -> str:
+    return f"{fewest} decisions" if fewest == most else f"{fewest} to {most} decisions in a few draws"
 
 
 def size_text(size: float | None) -> str:
@@ -511,7 +524,7 @@ def _shape(text: str | None) -> tuple[int, ...] | None:
     if text is None:
         return None
     parts = text.lower().replace("×", "x").split("x")
-    if len(parts) not in (1, 3) or not all(part.isdigit() and int(part) > 0 for part in parts):
+    if len(parts) not in (1, 3) or not all(part.isdecimal() and int(part) > 0 for part in parts):
         raise SettingError(
             f"--input {text!r} is not understood: write CHANNELSxHEIGHTxWIDTH, such as 3x32x32, or a number of columns"
         )

@@ -28,9 +28,10 @@ from searchitect.spaces import find_published, make_space, published_names, spac
 ARCHITECTURE_FILE: Final = "architecture.json"
 WEIGHTS_FILE: Final = "model.safetensors"
 TRAINING_FILE: Final = "training.json"
-CHECKPOINTS: Final = 20
+CHECKPOINTS: Final = 100
 """At most so many times a training is saved on its way; each save is also a look at the validation part."""
 _SIDE: Final = 32
+_LARGE: Final = 128
 _DRAWS: Final = 16
 
 
@@ -46,6 +47,7 @@ class Subject:
         input_shape, outputs: of the network that is meant.
         weights: a ``model.safetensors`` of it, where there is one.
         decisions: that lead to the spec, by path; empty where they are not known.
+        recorded: the task that it was made for, where it is meant for that.
     """
 
     title: str
@@ -56,10 +58,15 @@ class Subject:
     outputs: int
     weights: Path | None = None
     decisions: Mapping[str, Any] = field(default_factory=dict)
+    recorded: TaskInfo | None = None
 
     @property
     def info(self) -> TaskInfo:
-        """The task that it is shown for: shapes only."""
+        """The task that it is shown for: the recorded one, or shapes only."""
+        if self.recorded is not None:
+            return self.recorded
+        if self.outputs < 1:
+            raise SettingError(f"the outputs of {self.title} must be at least 1, got {self.outputs}")
         kinds = self.space.tasks or ("image-classification",)
         kind: Any = next((k for k in kinds if k.startswith("image-") == (len(self.input_shape) == 3)), kinds[0])
         return TaskInfo(self.title, kind, self.input_shape, self.outputs, 0)
@@ -103,14 +110,16 @@ def find(
     name, settings = str(what), dict(settings or {})
     if name in published_names():
         entry = find_published(name)
-        space, spec = entry.make(**settings)
-        shape, classes = input_shape or entry.input_shape, outputs or entry.outputs
-        return Subject(name, f"{entry.summary} ({entry.source})", space, spec, tuple(shape), classes)
+        space, found = entry.architecture(**settings)
+        shape, classes = input_shape or entry.input_shape, outputs if outputs is not None else entry.outputs
+        about = f"{entry.summary} ({entry.source})"
+        return Subject(name, about, space, found.spec, tuple(shape), classes, decisions=found.decisions)
     if name in space_names():
         space = make_space(name, None, settings)
         about = f"a random architecture, seed {seed}, of the space {name!r}: {space.summary}"
         drawn = space.sample(Random(seed))
-        return Subject(name, about, space, drawn.spec, _shape(space, input_shape), outputs or 10, decisions=drawn.decisions)
+        classes = 10 if outputs is None else outputs
+        return Subject(name, about, space, drawn.spec, _shape(space, input_shape), classes, decisions=drawn.decisions)
     path = Path(what)
     path = path / ARCHITECTURE_FILE if path.is_dir() else path
     if not path.exists():
@@ -127,13 +136,21 @@ def find(
     space, spec, record = read_architecture(path)
     decisions = record.get("decisions") or {}
     space, spec = resized(space, spec, decisions, settings)
-    task = (record.get("task") or {}).get("info", record)
-    shape = tuple(input_shape or task.get("input_shape") or _shape(space, None))
+    known = (record.get("task") or {}).get("info", record)
+    shape = tuple(input_shape or known.get("input_shape") or _shape(space, None))
+    classes = outputs if outputs is not None else known.get("outputs", 10)
     weights = path.parent / WEIGHTS_FILE
-    about = f"of {str(path)!r}, in the space {space.name!r}"
-    kept = weights if weights.exists() else None
+    is_same = "kind" in known and shape == tuple(known["input_shape"]) and classes == known["outputs"]
     return Subject(
-        path.parent.name or "architecture", about, space, spec, shape, outputs or task.get("outputs") or 10, kept, decisions
+        title=path.resolve().parent.name or "architecture",
+        about=f"of {str(path)!r}, in the space {space.name!r}",
+        space=space,
+        spec=spec,
+        input_shape=shape,
+        outputs=classes,
+        weights=weights if weights.exists() else None,
+        decisions=decisions,
+        recorded=TaskInfo.from_json(known) if is_same else None,
     )
 
 
@@ -152,38 +169,36 @@ def resized(space: Space, spec: Any, decisions: Mapping[str, Any], settings: Map
     """
     if not settings:
         return space, spec
-    known = space.config()
-    for name in settings:
-        if name not in known:
-            raise SettingError(
-                f"the space {space.name!r} has no setting {name!r}; those it has are {', '.join(known) or 'none'}"
-            )
-    other = type(space)(**{**known, **settings})
+    other = space.with_settings({**space.config(), **settings})
     refusal = SettingError(
         f"{', '.join(settings)}: more than a size in the space {space.name!r}, since it changes what there is to decide; "
         "search in a space of that kind instead"
     )
-    if decisions:
+    if decisions and _leads_to(space, decisions, spec):
         try:
-            again = other.decide(decisions)
+            return other, other.decide(decisions).spec
         except SpaceError:
             raise refusal from None
-        if again.decisions.keys() != decisions.keys():
-            raise refusal
-        return other, again.spec
     # written by hand, as published cells are: what is the same in all architectures is the size, and that is exchanged
-    pairs = [tuple(each.sample(Random(seed)) for each in (space, other)) for seed in range(_DRAWS)]
-    before, after = ([draw.spec for draw in draws] for draws in zip(*pairs, strict=True))
-    sizes = {k: v for k, v in after[0].items() if all(each.get(k) == v for each in after)}
-    if any(old.decisions != new.decisions for old, new in pairs) or any(
-        {**old, **sizes} != new for old, new in zip(before, after, strict=True)
-    ):
+    before, after = ([each.sample(Random(seed)).spec for seed in range(_DRAWS)] for each in (space, other))
+    sizes = {k: v for k, v in after[0].items() if all(drawn.get(k) == v for drawn in after)}
+    is_a_size = all({**old, **sizes} == new for old, new in zip(before, after, strict=True))
+    if not is_a_size or not space.asks_the_same(other):
         raise refusal
     return other, {**spec, **sizes}
 
 
+def _leads_to(space: Space, decisions: Mapping[str, Any], spec: Any) -> bool:
+    try:
+        return space.decide(decisions) == Architecture(spec)
+    except SpaceError:
+        return False
+
+
 def costs(subject: Subject) -> dict[str, float]:
     """Parameters, multiply-adds, peak memory (MB) of the evaluated network; ``auxiliary``: parameters of its auxiliary classifier.
+
+    0 where the network has none, or no place for one.
 
     Raises:
         SpaceError: where the network cannot be built for such inputs.
@@ -201,9 +216,12 @@ def costs(subject: Subject) -> dict[str, float]:
     except Exception as error:  # shapes that do not fit, found by running it
         shown = "x".join(map(str, info.input_shape))
         raise SpaceError(f"{subject.title} does not run on inputs of {shown} ({type(error).__name__}: {error})") from error
-    with torch.device("meta"):
-        whole = build(subject.space, subject.spec, info, auxiliary=True)
-    return {**found, "auxiliary": count_params(whole) - found["params"]}
+    try:
+        with torch.device("meta"):
+            whole = count_params(build(subject.space, subject.spec, info, auxiliary=True))
+    except (SearchitectError, NotImplementedError):
+        whole = int(found["params"])
+    return {**found, "auxiliary": whole - found["params"]}
 
 
 def train(
@@ -241,17 +259,26 @@ def train(
 
     if epochs is not None and not (math.isfinite(epochs) and epochs > 0):
         raise SettingError(f"epochs must be above 0, got {epochs!r}")
+    if not isinstance(seed, int) or not 0 <= seed < 2**31:
+        raise SettingError(f"seed must be a whole number in [0, 2^31), got {seed!r}")
     loaded = load_task(data, target=target, task=task, seed=seed)
     subject = find(what, settings, loaded.info.input_shape, loaded.info.outputs, seed)
     if subject.space.tasks and loaded.info.kind not in subject.space.tasks:
         raise SpaceError(f"{subject.title} is for {' and '.join(subject.space.tasks)}, the data is for {loaded.info.kind}")
     if inherit and subject.weights is None:
         raise SettingError(f"inherit: {str(what)!r} has no weights to begin with; leave it out to train from scratch")
+    subject = replace(subject, recorded=loaded.info)
     folder = Path(out) if out is not None else Path("runs") / f"{subject.title}-{loaded.info.name}"
+    _refuse_a_search(folder)
     run = _Run(subject, loaded, folder, epochs, final, dict(training or {}), inherit, seed)
     prepare_folder(folder)
     with locked(folder):
         return run.go(on_step)
+
+
+def _refuse_a_search(folder: Path) -> None:
+    if (folder / "run.json").exists() or (folder / "search.db").exists():
+        raise RunError(f"{str(folder)!r} is the folder of a search, which stays as it is: choose another folder with --out")
 
 
 class _Run:
@@ -271,7 +298,7 @@ class _Run:
         from searchitect.estimators.from_scratch import FromScratch, recipe_for
         from searchitect.search.plan import usual_epochs
 
-        FromScratch(final, **training)  # refuses unknown names
+        FromScratch(final)  # refuses an unknown name
         self.subject, self.task, self.folder, self.seed, self.inherit = subject, task, folder, seed, inherit
         self.epochs = float(epochs if epochs is not None else round(usual_epochs(task.info)))
         self.recipe = recipe_for(task, subject.spec, training, final)
@@ -282,7 +309,7 @@ class _Run:
             "data": task.fingerprint,
             "epochs": self.epochs,
             "recipe": self.recipe.to_json(),
-            "inherit": inherit,
+            "inherit": trained_on(subject.weights) if inherit else False,
             "seed": seed,
         }
 
@@ -291,29 +318,46 @@ class _Run:
         record = self._earlier()
         if "test" in record:
             return Trained(self.folder, record)
-        network = self._build()
         try:
-            self._train(network, record, on_step)
+            costs(self.subject)  # it runs, or says why not, before any training
+            self._train(self._build(record), record, on_step)
+            self._finish(record)
         except KeyboardInterrupt:
             return Trained(self.folder, record, is_interrupted=True)
-        self._finish(record)
         return Trained(self.folder, record)
 
     def _earlier(self) -> dict[str, Any]:
         path = self.folder / TRAINING_FILE
         if not path.exists():
-            return {"identity": self.identity, "architecture": self.subject.title, "reached": 0.0, "curve": [], "seconds": 0.0}
+            notes = list(self.task.notes)
+            if self.inherit and self.identity["inherit"] != self.task.fingerprint:
+                notes.append(
+                    "it began with weights of another training: if that saw the same data, split in another way, "
+                    "they have seen some of this test part"
+                )
+            return {
+                "identity": self.identity,
+                "architecture": self.subject.title,
+                "reached": 0.0,
+                "curve": [],
+                "seconds": 0.0,
+                "notes": notes,
+            }
         record: dict[str, Any] = read_json(path)
         known = record.get("identity", {})
-        for name, value in self.identity.items():
-            if known.get(name) != value:
+        before, now = (
+            {**{k: v for k, v in identity.items() if k != "recipe"}, **identity.get("recipe", {})}
+            for identity in (known, self.identity)
+        )
+        for name, value in now.items():
+            if before.get(name) != value:
                 raise RunError(
-                    f"{str(self.folder)!r} holds a training with {name}={known.get(name)!r}, now it is {value!r}: give the same "
+                    f"{str(self.folder)!r} holds a training with {name}={before.get(name)!r}, now it is {value!r}: give the same "
                     "settings to go on with it, or another folder with --out"
                 )
         return record
 
-    def _build(self) -> Any:
+    def _build(self, record: dict[str, Any]) -> Any:
         import torch
 
         from searchitect.networks import build
@@ -322,10 +366,12 @@ class _Run:
             torch.default_generator.manual_seed(self.seed)
             network = build(self.subject.space, self.subject.spec, self.task.info, auxiliary=self.recipe.auxiliary > 0)
         if self.inherit:
-            from safetensors.torch import load_file
-
             assert self.subject.weights is not None
-            copy_fitting(network, load_file(self.subject.weights))
+            record["inherited"] = share = copy_fitting(network, read_weights(self.subject.weights))
+            if share == 0:
+                raise SettingError(
+                    f"inherit: no weight in {str(self.subject.weights)!r} has a name and shape of this network; leave it out"
+                )
         return network
 
     def _train(self, network: Any, record: dict[str, Any], on_step: Callable[[int, int], None] | None) -> None:
@@ -339,6 +385,7 @@ class _Run:
                 continue
             began = time.monotonic()
             is_first = record["reached"] == 0
+            hint = "" if is_first else " and another folder with --out"
             span = Span(
                 until,
                 horizon=self.epochs,
@@ -349,17 +396,17 @@ class _Run:
             )
             outcome = train_network(network, self.task, self.recipe, span, on_step)
             if outcome.state == TrialState.FAILED:
-                raise RunError(f"{outcome.reason}; try --set training.learning_rate={self.recipe.learning_rate / 3:.2g}")
+                rate = self.recipe.learning_rate / 3
+                raise RunError(f"{outcome.reason}; try --set training.learning_rate={rate:.2g}{hint}")
+            for row in record["curve"]:
+                row.pop("kept", None)
             record["curve"] += outcome.curve
             record["validation"], record["reached"] = outcome.metrics, until
             record["seconds"] = round(record["seconds"] + time.monotonic() - began, 3)
             write_json(self.folder / TRAINING_FILE, record)
-            if outcome.state == TrialState.PRUNED:
-                record["note"] = outcome.reason
-                return
 
     def _finish(self, record: dict[str, Any]) -> None:
-        from searchitect.export import Deployment, export_model, save_deployment
+        from searchitect.export import Deployment, export_model, load_deployment, save_deployment
         from searchitect.search.run import load_network, test_scores
 
         task, subject = self.task, self.subject
@@ -377,9 +424,6 @@ class _Run:
             ),
             self.folder,
         )
-        record["notes"] = list(task.notes)
-        from searchitect.export import load_deployment
-
         deployment = load_deployment(self.folder)
         for format in ("onnx", "python"):
             try:
@@ -387,14 +431,15 @@ class _Run:
             except SearchitectError as error:  # the optional package is missing: the weights are safe
                 record["notes"].append(f"not exported as {format}: {error}")
         record |= {
-            "costs": costs(replace(subject, input_shape=task.info.input_shape, outputs=task.info.outputs)),
+            "costs": costs(subject),
             "space": {"name": subject.space.name, "config": subject.space.config()},
             "task": task.info.to_json(),
             "versions": {name: version(name) for name in ("searchitect", "torch")},
             "test": test_scores(network, task),  # looked at once, after everything is decided
         }
         write_json(self.folder / TRAINING_FILE, record)
-        self.checkpoint.unlink(missing_ok=True)
+        for path in self.folder.glob("checkpoint.*"):  # also what a killed process left half-written
+            path.unlink(missing_ok=True)
 
 
 def copy_fitting(network: Any, weights: Mapping[str, Any]) -> float:
@@ -404,6 +449,29 @@ def copy_fitting(network: Any, weights: Mapping[str, Any]) -> float:
     network.load_state_dict({**state, **fitting})
     trained: dict[str, int] = {name: parameter.numel() for name, parameter in network.named_parameters()}
     return sum(size for name, size in trained.items() if name in fitting) / max(1, sum(trained.values()))
+
+
+def read_weights(path: Path) -> dict[str, Any]:
+    """Name -> tensor. Raises `RunError` for a damaged file."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise RunError(f"the weights file {str(path)!r} is missing or damaged: {error}") from None
+
+
+def trained_on(weights: Path | None) -> str | None:
+    """The fingerprint of the data, as they were split, that a ``model.safetensors`` was trained on; ``None``: not known."""
+    if weights is None:
+        return None
+    for name, place in (("run.json", "settings"), (TRAINING_FILE, "identity"), (ARCHITECTURE_FILE, "weights")):
+        path = weights.parent / name
+        found = read_json(path).get(place, {}).get("data") if path.exists() else None
+        if found is not None:
+            return str(found)
+    return None
 
 
 def rebuild(
@@ -422,7 +490,7 @@ def rebuild(
 
     Args:
         what: see `find`.
-        settings: the new sizes. For images of 128 pixels or more a space with a stem for ImageNet takes it, unless ``stem`` is given.
+        settings: the new sizes. For images of 128 pixels or more, a space with a stem for ImageNet takes it unless ``stem`` is given.
         input_shape: of the new inputs; default: as before.
         outputs: classes; default: as before.
         out: the new folder; default: WHAT-rebuilt, in runs/.
@@ -432,25 +500,24 @@ def rebuild(
         The folder, the architecture, and the share of its parameters that were copied.
     """
     import torch
-    from safetensors.torch import load_file
 
     from searchitect.export import describe_architecture, save_weights
     from searchitect.networks import build
 
     settings = dict(settings)
-    if input_shape is not None and len(input_shape) == 3 and "stem" not in settings:
-        known = find(what).space.config()
-        if known.get("stem") in ("cifar", "imagenet"):
-            settings["stem"] = "imagenet" if min(input_shape[1:]) >= 128 else "cifar"
+    is_large = input_shape is not None and len(input_shape) == 3 and min(input_shape[1:]) >= _LARGE
+    if is_large and "stem" not in settings and find(what).space.config().get("stem") == "cifar":
+        settings["stem"] = "imagenet"
     subject = find(what, settings, input_shape, outputs)
     folder = Path(out) if out is not None else Path("runs") / f"{subject.title}-rebuilt"
+    _refuse_a_search(folder)
     if (folder / ARCHITECTURE_FILE).exists():
         raise RunError(f"{str(folder)!r} holds an architecture already: choose another folder with --out")
     costs(subject)  # it runs, or says why not, before anything is written
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         network = build(subject.space, subject.spec, subject.info)
-    share = copy_fitting(network, load_file(subject.weights)) if subject.weights is not None else 0.0
+    share = copy_fitting(network, read_weights(subject.weights)) if subject.weights is not None else 0.0
     prepare_folder(folder)
     save_weights(network, folder)
     record = {
@@ -459,6 +526,7 @@ def rebuild(
         **describe_architecture(subject.space, subject.spec, subject.decisions),
         "input_shape": list(subject.input_shape),
         "outputs": subject.outputs,
+        "weights": {"data": trained_on(subject.weights), "copied": share},
     }
     write_json(folder / ARCHITECTURE_FILE, record)
     return folder, replace(subject, weights=folder / WEIGHTS_FILE), share

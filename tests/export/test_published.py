@@ -69,6 +69,27 @@ def test_a_published_network_is_exported(name: str, pictures: Task, tmp_path: Pa
     assert export_model(deployment, tmp_path, "onnx").exists()
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "darts-v2",
+        "pnasnet-5",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("nasnet-a", "amoebanet-c", "randwire-ws")),
+    ],
+)
+def test_a_network_for_large_images_is_exported(name: str, tmp_path: Path) -> None:
+    sizes = {"channels": 8, "layers": 3, "cells": 1, "stem": "imagenet", "head": 16}
+    entry = find_published(name)
+    space, spec = entry.make(**{size: value for size, value in sizes.items() if size in entry.make()[0].config()})
+    rng = np.random.default_rng(0)
+    task = load_task((rng.integers(0, 255, size=(40, 64, 64, 3), dtype=np.uint8), np.arange(40) % 4))
+    torch.manual_seed(0)
+    network = moved(build(space, spec, task.info))
+    deployment = Deployment(space, spec, task.info, network, task.preprocess, task.postprocess, task.encoder)
+    assert export_model(deployment, tmp_path, "python").exists()
+    assert export_model(deployment, tmp_path, "onnx").exists()
+
+
 @pytest.mark.parametrize("name", TEXTS)
 def test_a_published_recurrent_network_is_exported(name: str) -> None:
     space, spec = small(name)

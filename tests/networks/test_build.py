@@ -1,5 +1,6 @@
 """What must hold for the networks of every space of the catalogue."""
 
+import itertools
 import random
 import re
 from typing import Any
@@ -179,6 +180,25 @@ def test_a_spec_of_another_space_is_refused_in_one_sentence() -> None:
         with pytest.raises(SpaceError) as caught:
             build(make_space(name, TASKS["digits"]), spec, TASKS["digits"])
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "other"), list(itertools.permutations(["nasnet", "amoebanet", "pnas"], 2)))
+def test_a_spec_of_a_sibling_space_is_refused(name: str, other: str) -> None:
+    spec = make_space(other, TASKS["digits"]).sample(random.Random(0)).spec
+    with pytest.raises(SpaceError):
+        build(make_space(name, TASKS["digits"]), spec, TASKS["digits"])
+
+
+@pytest.mark.parametrize("name", ["nasnet", "amoebanet", "pnas"])
+def test_the_auxiliary_classifier_changes_no_other_weight_s_name(name: str) -> None:
+    info = TaskInfo("digits", "image-classification", (1, 8, 8), 10, 1000)
+    space = make_space(name, info, {"channels": 4, "cells": 1, "blocks": 2, "stages": 3})
+    rng = random.Random(0)
+    for _ in range(40):
+        spec = space.sample(rng).spec
+        with torch.device("meta"):
+            alone, helped = (build(space, spec, info, auxiliary=has).state_dict() for has in (False, True))
+        assert all(helped[key].shape == value.shape for key, value in alone.items())
 
 
 @pytest.mark.parametrize("name", IMAGE_SPACES)

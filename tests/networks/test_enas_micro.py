@@ -261,7 +261,14 @@ def test_the_head_and_the_normalisations_are_those_of_the_code() -> None:
     network = build(EnasMicro(nodes=2, layers=3, channels=2).sample(random.Random(0)).spec, TINY)
     assert [type(layer) for layer in network.head] == [nn.ReLU, nn.AdaptiveAvgPool2d, nn.Flatten, nn.Dropout, nn.Linear]
     assert network.head[-1].bias is None
-    assert {layer.eps for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)} == {1e-3}
+    assert {layer.eps for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)} == {1e-5}
+
+
+def test_a_partly_open_cell_is_refused() -> None:
+    spec = EnasMicro(nodes=2, layers=3, channels=2).open_spec()
+    spec["cells"]["normal"]["nodes"][0]["edges"][0]["from"] = 1
+    with pytest.raises(SpaceError, match="all decided or all open"):
+        build(spec, TINY)
 
 
 def test_dropout_is_that_of_the_setting() -> None:

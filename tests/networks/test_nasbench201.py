@@ -56,7 +56,9 @@ def test_the_other_data_sets_have_their_published_counts(classes: int, params: i
     assert (count_params(network), count_macs(network, (3, side, side))) == (params, macs)
 
 
-@pytest.mark.parametrize(("affine", "params"), [(False, 1_692_826), (True, 1_699_546)])
+# with the six edges' five architecture parameters, which are no part of the network here, the authors' code for DARTS and GDAS
+# has 1,692,856 and 1,699,576 (quoted for D-X-Y/AutoDL-Projects@f46486e)
+@pytest.mark.parametrize(("affine", "params"), [(False, 1_692_856 - 6 * 5), (True, 1_699_576 - 6 * 5)])
 def test_the_supernet_has_the_published_number_of_parameters(affine: bool, params: int) -> None:
     with torch.device("meta"):
         supernet = build(NasBench201().open_spec(), CIFAR10, affine=affine)

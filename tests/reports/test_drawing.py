@@ -148,3 +148,10 @@ def test_a_spec_of_thousands_of_layers_is_cut_and_says_so() -> None:
     svg = draw_architecture({"layers": [{"op": f"op{n}"} for n in range(5000)]})
     assert len(svg) < 300_000
     assert "and 4702 more" in texts(svg)
+
+
+def test_an_own_spec_that_only_looks_like_a_known_one_is_drawn() -> None:
+    cell = {"nodes": [{"edges": [{"from": 0, "op": "conv"}, {"from": 1, "op": "conv"}]}], "concat": "all"}
+    for channels in ("wide", None, [3], {"first": 2}):
+        spec = {"cells": {"normal": cell, "reduction": cell}, "channels": channels, "layers": 3, "stem": "cifar"}
+        assert draw_architecture(spec).startswith("<svg")

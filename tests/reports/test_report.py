@@ -1,6 +1,5 @@
 import json
 import re
-import time
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -162,9 +161,7 @@ def test_values_that_are_not_finite_do_not_spoil_the_data() -> None:
 def test_a_big_run_shows_the_best_and_the_failures_and_says_so(tmp_path: Path) -> None:
     trials = make_trials(20_000)
     data = ReportData(make_run_record(), trials, make_result(trials))
-    began = time.process_time()
     path = write_report(data, tmp_path / "report.html")
-    assert time.process_time() - began < 10
     assert path.stat().st_size < 1_000_000
     text = path.read_text(encoding="utf-8")
     assert text.count("<tr id=") == 700

@@ -3,7 +3,7 @@
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, fields, is_dataclass
 from functools import partial
 from typing import Any, ClassVar, Self, final
 
@@ -19,9 +19,10 @@ from searchitect.core.choosing import (
     count_decisions,
     same_value,
 )
-from searchitect.core.errors import SpaceError
+from searchitect.core.errors import SettingError, SpaceError
 from searchitect.core.task import TaskInfo
 
+_DRAWS = 16
 ENUMERATION_LIMIT = 1_000_000
 """Counting by enumeration gives up above this many architectures."""
 
@@ -59,7 +60,10 @@ class Space(ABC):
         return cls()
 
     def canonical(self, spec: Any) -> Any:
-        """A form in which specs that train identically are equal. Must never merge others. Default: the spec itself."""
+        """A form in which specs that train identically, each alone, are equal. Must never merge others. Default: the spec itself.
+
+        With weights that are shared in a supernet they need not be equal: there the weights depend on a node's number.
+        """
         return spec
 
     def known_size(self) -> int | None:
@@ -73,6 +77,29 @@ class Space(ABC):
     def config(self) -> dict[str, Any]:
         """The constructor's arguments, for the record of a run."""
         return asdict(self) if is_dataclass(self) else {}
+
+    @classmethod
+    @final
+    def with_settings(cls, settings: Mapping[str, Any]) -> Self:
+        """A space with these arguments of the constructor, the others as they are by default.
+
+        Raises:
+            SettingError: for one that the space does not have, or that is of another kind than its default.
+        """
+        known: dict[str, Any] = {f.name: f.default for f in fields(cls)} if is_dataclass(cls) else {}
+        for name, value in settings.items():
+            if name not in known:
+                raise SettingError(
+                    f"the space {cls.name!r} has no setting {name!r}; those it has are {', '.join(known) or 'none'}"
+                )
+            _check_kind(cls.name, name, value, known[name])
+        return cls(**settings)
+
+    @final
+    def asks_the_same(self, other: "Space") -> bool:
+        """Whether two spaces, equal but for sizes, leave the same choices: the same draws make the same decisions, in a few draws."""
+        seeds = range(_DRAWS)
+        return all(self.sample(random.Random(s)).decisions == other.sample(random.Random(s)).decisions for s in seeds)
 
     @final
     def sample(self, rng: random.Random) -> Architecture:
@@ -116,8 +143,12 @@ class Space(ABC):
 
     @final
     def decide(self, decisions: Mapping[str, Any]) -> Architecture:
-        """The architecture of recorded decisions. Raises `SpaceError` where one is missing or not allowed."""
-        return self._read(ReplayChooser(decisions, None))
+        """The architecture of recorded decisions. Raises `SpaceError` where one is missing, not allowed, or not asked for."""
+        found = self._read(ReplayChooser(decisions, None))
+        surplus = [path for path in decisions if path not in found.decisions]
+        if surplus:
+            raise SpaceError(f"there is no choice {surplus[0]!r} in such an architecture of the space {self.name!r}")
+        return found
 
     @final
     def domains(self, architecture: Architecture) -> dict[str, Domain]:
@@ -198,6 +229,21 @@ class Space(ABC):
                 "make it with space.sample, space.decide or space.enumerate"
             )
         return architecture.decisions
+
+
+def _check_kind(space: str, name: str, value: Any, default: Any) -> None:
+    """Raises `SettingError` unless ``value`` is of the kind of ``default``. ``None`` as default, or none at all, says nothing."""
+    kinds: dict[type, tuple[Any, str]] = {
+        bool: (bool, "true or false"),
+        int: (int, "a whole number"),
+        float: ((int, float), "a number"),
+        str: (str, "a name"),
+    }
+    allowed, words = kinds.get(type(default), (object, ""))
+    if isinstance(default, (tuple, list)):
+        allowed, words = (tuple, list), "a list"
+    if not isinstance(value, allowed) or (isinstance(value, bool) and allowed is not bool and words):
+        raise SettingError(f"{name} of the space {space!r} must be {words}, got {value!r}")
 
 
 def _follow(decisions: Mapping[str, Any], path: str, domain: Domain, _: Mapping[str, Any]) -> Any:

@@ -104,12 +104,11 @@ def read_architecture(path: Path) -> tuple[Space, Any, dict[str, Any]]:
         ) from None
     if is_own or name not in space_names():
         raise RunError(f"the architecture in {str(path)!r} is of your own space {name!r}, which no file can bring back")
-    space = make_space(name, None, config)
-    _check_version(path, version_, space)
-    return space, spec, record
+    _check_version(path, version_, find_space(name))
+    return make_space(name, None, config), spec, record
 
 
-def _check_version(path: Path, version_: Any, space: Space) -> None:
+def _check_version(path: Path, version_: Any, space: type[Space]) -> None:
     if version_ != space.version:
         raise RunError(
             f"{str(path)!r} is of version {version_} of the space {space.name!r}, this searchitect has version {space.version}: "
@@ -162,8 +161,8 @@ def load_deployment(folder: str | Path, space: Space | None = None) -> Deploymen
                 f"the network in {str(folder)!r} is of your own space {name!r}: give it with space=..., or use model.onnx, or "
                 "the model.pt2 that export(format='torch') writes"
             )
+        _check_version(path, record["space"].get("version", 1), find_space(name))
         space = make_space(name, task.info, config)
-        _check_version(path, record["space"].get("version", 1), space)
     elif space.name != name:
         raise RunError(f"the network in {str(folder)!r} is of the space {name!r}, but space={space.name!r} was given")
     try:
@@ -174,7 +173,8 @@ def load_deployment(folder: str | Path, space: Space | None = None) -> Deploymen
     except Exception as error:  # a spec that its own space cannot build: there is no telling how it fails
         raise RunError(f"{damaged}: its spec cannot be built ({type(error).__name__}: {error})") from None
     _load_weights(network, Path(folder) / WEIGHTS_FILE)
-    return Deployment(space, spec, task.info, network.eval(), task.preprocess, task.postprocess, task.encoder)
+    decisions = record.get("decisions") or {}
+    return Deployment(space, spec, task.info, network.eval(), task.preprocess, task.postprocess, task.encoder, decisions)
 
 
 def _load_weights(network: nn.Module, path: Path) -> None:

@@ -58,18 +58,29 @@ def build(space: Space, spec: Any, info: TaskInfo, auxiliary: bool = False) -> n
     """
     make = getattr(space, "build", None) or find_build(space)
     options = {"auxiliary": True} if auxiliary and "auxiliary" in signature(make).parameters else {}
+    if not hasattr(space, "build"):
+        _check_sizes(space, spec)
     try:
         module = make(spec, info, **options)
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         if hasattr(space, "build"):  # whoever wrote it wants to see where it fails
             raise
+        reason = str(error).partition("\n")[0]
         raise SpaceError(
             f"this is no spec of the space {space.name!r} (version {space.version}), or one of another version "
-            f"({type(error).__name__}: {error}): {shortened(spec)}"
+            f"({type(error).__name__}: {reason}): {shortened(spec)}"
         ) from error
     if not isinstance(module, nn.Module):
         raise SpaceError(f"build of the space {space.name!r} must return a torch.nn.Module, got {type(module).__name__}")
     return module
+
+
+def _check_sizes(space: Space, spec: Any) -> None:
+    """Raises `SpaceError` for a count of layers or channels in a spec that is no whole number above 0."""
+    for name in ("channels", "layers", "cells", "repeats", "stages", "groups", "stacks", "hidden"):
+        value = spec.get(name) if isinstance(spec, dict) else None
+        if isinstance(value, (int, float, str)) and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+            raise SpaceError(f"{name} in a spec of the space {space.name!r} must be a whole number above 0, got {value!r}")
 
 
 def shortened(spec: Any, most: int = 200) -> str:

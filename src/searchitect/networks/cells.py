@@ -161,20 +161,21 @@ def halved(side: int, times: int) -> int:
     return -(-side >> times)  # shifting rounds down, and so the negative up
 
 
-def check_halvings(info: TaskInfo, halvings: int, what: str) -> None:
+def check_halvings(info: TaskInfo, halvings: int, what: str, margin: int = 0) -> None:
     """Check that a network that halves the image fits the task.
 
     Args:
         info: gives the input's shape.
         halvings: how often the sides are halved, rounding up.
         what: the network's name in messages.
+        margin: pixels that a first convolution without padding takes off before.
 
     Raises:
         SpaceError: for inputs that are no images, and for sides that are 1 before the last halving.
     """
     if len(info.input_shape) != 3:
         raise SpaceError(f"{what} takes images (channels, height, width), but {info.name!r} has inputs {info.input_shape}")
-    least = 2 ** (halvings - 1) + 1 if halvings else 1
+    least = (2 ** (halvings - 1) + 1 if halvings else 1) + margin
     _, height, width = info.input_shape
     if min(height, width) < least:
         raise SpaceError(

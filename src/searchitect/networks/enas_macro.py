@@ -35,8 +35,6 @@ def build(spec: Any, info: TaskInfo, searching: bool = False) -> nn.Module:
     for module in network.modules():
         if isinstance(module, (nn.Conv2d, nn.Linear)):
             nn.init.kaiming_normal_(module.weight)
-        elif isinstance(module, nn.BatchNorm2d):
-            module.eps = 1e-3
     return network
 
 
@@ -168,7 +166,10 @@ def enas_macro_search_operation(name: str, channels: int) -> nn.Module:
     """1x1 convolution, batch normalisation and ReLU, then the operation, behind convolutions with ReLU."""
     last = [] if "pool" in name else [nn.ReLU(inplace=True)]
     first = [*enas_macro_conv_norm(channels, 1), nn.ReLU(inplace=True)]
-    return nn.Sequential(*first, *enas_macro_operation(name, channels), *last)
+    operation = enas_macro_operation(name, channels)
+    if isinstance(operation[-1], nn.BatchNorm2d):
+        operation[-1].eps = 1e-3  # as the code's masked normalisation, which only these have
+    return nn.Sequential(*first, *operation, *last)
 
 
 def enas_macro_operation(name: str, channels: int) -> list[nn.Module]:

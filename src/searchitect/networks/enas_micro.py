@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from searchitect.core.errors import SpaceError
 from searchitect.core.task import TaskInfo
 from searchitect.networks.cells import FactorizedReduction, cell_operation, check_halvings, halved, relu_conv_bn
 from searchitect.networks.mixed import EdgeSum, Mixed, inputs_layer
@@ -38,12 +39,15 @@ def build(spec: Any, info: TaskInfo, auxiliary: bool = False, searching: bool = 
     for kind in ("normal", "reduction"):
         check_cell(spec["cells"][kind], ENAS_MICRO_OPERATIONS, what=f"the {kind} cell")
     check_halvings(info, 2, "a network of the space 'enas-micro'")
+    sources = [
+        edge["from"] for kind in ("normal", "reduction") for node in spec["cells"][kind]["nodes"] for edge in node["edges"]
+    ]
+    if len({hasattr(source, "labels") for source in sources}) > 1:
+        raise SpaceError("in a spec of the space 'enas-micro' the states that nodes read must be all decided or all open")
     network = EnasMicroNetwork(spec, info, auxiliary, searching or enas_micro_is_open(spec["cells"]["normal"]))
     for module in network.modules():
         if isinstance(module, (nn.Conv2d, nn.Linear)):
             nn.init.kaiming_normal_(module.weight)
-        elif isinstance(module, nn.BatchNorm2d):
-            module.eps = 1e-3
     return network
 
 

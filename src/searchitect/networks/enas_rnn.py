@@ -46,7 +46,10 @@ def build(spec: Any, info: TaskInfo, searching: bool = False) -> nn.Module:
         raise SpaceError(f"{what} must have a list of at least one node in 'nodes', got {nodes!r:.200}")
     for i, node in enumerate(nodes):
         check_recurrent_node(node, i, ENAS_RNN_ACTIVATIONS, f"node {i} of {what}")
-    is_open = any(hasattr(node["activation"], "labels") for node in nodes)
+    choices = [node[name] for i, node in enumerate(nodes) for name in ("from", "activation") if name == "activation" or i > 0]
+    is_open = hasattr(choices[0], "labels")
+    if any(hasattr(choice, "labels") != is_open for choice in choices):
+        raise SpaceError(f"in {what} the states and activations must be all decided or all open")
     return LanguageModel(
         info.outputs,
         [EnasRnnCell(nodes, width, searching or is_open)],

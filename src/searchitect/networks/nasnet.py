@@ -23,4 +23,6 @@ def build(spec: Any, info: TaskInfo, auxiliary: bool = False) -> nn.Module:
     Raises:
         SpaceError: for a malformed spec, and an image that is too small.
     """
-    return build_nasnet_stack(spec, info, nasnet_operation, NASNET_OPERATIONS, "a NASNet", auxiliary=auxiliary)
+    return build_nasnet_stack(
+        spec, info, nasnet_operation, NASNET_OPERATIONS, "a NASNet", has_combinations=True, auxiliary=auxiliary
+    )

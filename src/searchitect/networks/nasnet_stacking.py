@@ -32,6 +32,9 @@ def build_nasnet_stack(
     operation: Callable[[str, int, int, int], nn.Module],
     known: Collection[str],
     what: str,
+    *,
+    has_combinations: bool = False,
+    has_reduction: bool = True,
     has_loose_inputs: bool = False,
     auxiliary: bool = False,
 ) -> nn.Module:
@@ -43,15 +46,27 @@ def build_nasnet_stack(
         operation: the layer of (name, channels in, channels out, stride).
         known: the names of the operations allowed.
         what: the network's name in messages.
+        has_combinations: whether a node may say how it combines its edges, and the spec what a cell after a reduction reads.
+        has_reduction: whether there is a reduction cell, where anything is reduced.
         has_loose_inputs: whether a cell's inputs that no node reads are concatenated, too.
         auxiliary: add the auxiliary classifier, on the last cell before the second reduction.
 
     Raises:
-        SpaceError: for a cell that cannot be built, an image that is too small, and an auxiliary classifier without two reductions.
+        SpaceError: for a spec of another of the three spaces, a cell that cannot be built, an image that is too small, and an
+            auxiliary classifier without two reductions.
     """
+    nodes = [node for cell in spec["cells"].values() for node in cell.get("nodes", ())]
+    reduces = spec["stages"] > 1 or spec["stem"] == "imagenet"
+    if (
+        ("reduction" in spec["cells"]) != (has_reduction and reduces)
+        or ("skip_reduction_input" in spec) != has_combinations
+        or any("combine" in node and not has_combinations for node in nodes)
+    ):
+        raise SpaceError(f"the spec is not one of {what}, but of another space with such cells: build it with its own space")
     for kind, cell in spec["cells"].items():
         check_cell(cell, known, what=f"the {kind} cell")
-    check_halvings(info, spec["stages"] - 1 + 3 * (spec["stem"] == "imagenet"), what)
+    is_strided = spec["stem"] == "imagenet"
+    check_halvings(info, spec["stages"] - 1 + 3 * is_strided, what, margin=2 * is_strided)
     return NasnetNetwork(spec, info, operation, has_loose_inputs, _auxiliary_place(spec, what) if auxiliary else None)
 
 
@@ -96,7 +111,7 @@ def _auxiliary_place(spec: Any, what: str) -> int:
     reductions = [place for place, cell in enumerate(nasnet_places(spec)) if cell.stride == 2 and place >= stem_cells]
     if len(reductions) < 2:
         raise SpaceError(
-            f"the auxiliary classifier of {what} sits before the second reduction: set stages to 3, or leave it out"
+            f"the auxiliary classifier of {what} sits before the second reduction: set stages to 3, or leave it out (training.auxiliary=0)"
         )
     return reductions[1] - 1
 
@@ -126,7 +141,7 @@ class NasnetNetwork(nn.Module):
             nn.BatchNorm2d(width),
         )
         needed = _needed_outputs(places, reads, auxiliary_place)
-        self.cells = nn.ModuleList()
+        self.cells = nn.ModuleDict()  # by place, so that names do not depend on which are needed
         self.wiring: list[tuple[int, int, int]] = []  # of each cell: the outputs that it reads and the one that it makes
         outputs = [(width, 0)]  # channels and halvings since the stem
         for place, at in enumerate(places):
@@ -141,8 +156,8 @@ class NasnetNetwork(nn.Module):
             ]
             widths = [previous[0] if is_raw else at.channels, at.channels]
             make = partial(_with_drop_path, operation, (place + 1) / len(places))
-            self.cells.append(
-                NasnetCell(spec["cells"][at.kind]["nodes"], concats[at.kind], inputs, widths, at.channels, at.stride, make)
+            self.cells[str(place)] = NasnetCell(
+                spec["cells"][at.kind]["nodes"], concats[at.kind], inputs, widths, at.channels, at.stride, make
             )
             read = [output for state, output in enumerate((at.previous, place)) if state in reads[at.kind]]
             self.wiring.append((read[0], read[-1], place + 1))
@@ -157,7 +172,7 @@ class NasnetNetwork(nn.Module):
         """(N, C, H, W) -> (N, outputs), or a pair of them."""
         outputs = {0: self.stem(x)}
         extra = None
-        for cell, (previous, current, own) in zip(self.cells, self.wiring, strict=True):
+        for cell, (previous, current, own) in zip(self.cells.values(), self.wiring, strict=True):
             outputs[own] = cell(outputs[previous], outputs[current])
             if own == self.auxiliary_output and self.training:
                 extra = self.auxiliary(outputs[own])

@@ -24,4 +24,6 @@ def build(spec: Any, info: TaskInfo, auxiliary: bool = False) -> nn.Module:
     Raises:
         SpaceError: for a malformed spec, and an image that is too small.
     """
-    return build_nasnet_stack(spec, info, nasnet_operation, PNAS_OPERATIONS, "a PNASNet", auxiliary=auxiliary)
+    return build_nasnet_stack(
+        spec, info, nasnet_operation, PNAS_OPERATIONS, "a PNASNet", has_reduction=False, auxiliary=auxiliary
+    )

@@ -65,6 +65,10 @@ class Block:
     has_shortcut: bool = False
     width: float = 0
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.width, (int, float)):  # from a spec of an own space, in a form that only looks like a known one
+            object.__setattr__(self, "width", 0)  # type: ignore[unreachable]
+
 
 @dataclass(frozen=True)
 class Group:

@@ -16,6 +16,8 @@ SAFETY = 0.86
 SAFETY_WITHOUT_REFIT = 0.93
 """Part of the remaining time that the final trainings are planned to fill: more of it where nothing follows them, since one that is cut
 short in its last steps has lost little."""
+UNTIMED = 0.7
+"""Less of it where the final trainings are of another kind than the search's: an auxiliary classifier and small batches take longer."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,14 @@ def front_of(trials: Sequence[Trial], objectives: Sequence[Objective]) -> list[T
     return sorted(members, key=lambda t: objectives[0].value(t.metrics), reverse=True)
 
 
-def retrain_the_best(loop: Loop, executor: Executor, workers: int) -> Choice | None:
+def retrain_the_best(loop: Loop, executor: Executor, workers: int, *, is_timed: bool = True) -> Choice | None:
     """Retrain the finalists, choose, refit. Goes on where an interrupted final step stopped.
+
+    Args:
+        loop: of the search.
+        executor: trains.
+        workers: trainings at a time.
+        is_timed: the search trained in the same way, so that its seconds per epoch hold.
 
     Returns:
         ``None`` where no trial is eligible or every final training failed.
@@ -81,7 +89,7 @@ def retrain_the_best(loop: Loop, executor: Executor, workers: int) -> Choice | N
         return None
     epochs = loop.store.fact("final_epochs")
     if epochs is None:
-        epochs = _affordable_epochs(loop, chosen, workers)
+        epochs = _affordable_epochs(loop, chosen, workers, is_timed)
         loop.store.remember(final_epochs=epochs)
     before = [t for t in loop.store.trials() if t.origin == "final" and (t.resume or t.fidelity.epochs == epochs)]
     done = {t.parent: t for t in before if t.state.is_finished and not t.resume}
@@ -113,7 +121,7 @@ def retrain_the_best(loop: Loop, executor: Executor, workers: int) -> Choice | N
     return Choice(winner, loop.weights_path(refit.id) if is_refit else weights, is_refit, finalists)
 
 
-def _affordable_epochs(loop: Loop, chosen: Sequence[Trial], workers: int) -> float:
+def _affordable_epochs(loop: Loop, chosen: Sequence[Trial], workers: int, is_timed: bool) -> float:
     """As many epochs as the remaining time allows, up to the plan's; without time left, one, or what a finalist had in the search."""
     least = max(t.fidelity.epochs for t in chosen)
     end = training_seconds(loop.budget)
@@ -123,7 +131,8 @@ def _affordable_epochs(loop: Loop, chosen: Sequence[Trial], workers: int) -> flo
     # the finalists share the workers; a refit runs alone on the training and the validation part
     rounds = sum(sorted(per_epoch, reverse=True)) / min(workers, len(chosen))
     one_after_the_other = max(rounds, *per_epoch) + (1.25 * max(per_epoch) if loop.plan.refit else 0.0)
-    left = (SAFETY if loop.plan.refit else SAFETY_WITHOUT_REFIT) * (end - loop.clock.now())
+    safety = SAFETY if loop.plan.refit else SAFETY_WITHOUT_REFIT
+    left = (safety if is_timed else safety * UNTIMED) * (end - loop.clock.now())
     affordable = left / max(one_after_the_other, 1e-9)
     epochs = min(loop.plan.final_epochs, max(affordable, min(least, 1.0)))
     return float(round(epochs)) if epochs >= 5 else float(f"{epochs:.3g}")

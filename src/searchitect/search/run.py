@@ -224,9 +224,10 @@ def _final_step(setup: Setup, loop: Loop, executor: Executor) -> Choice | None:
     assert setup.final_estimator is not None
     if setup.final_estimator is setup.estimator:
         return retrain_the_best(loop, executor, setup.workers)
+    executor.close()  # its workers would only wait, with the data in their memory
     other = _make_executor(setup, setup.final_estimator)
     try:
-        return retrain_the_best(loop, other, setup.workers)
+        return retrain_the_best(loop, other, setup.workers, is_timed=False)
     finally:
         other.close()
 
@@ -240,7 +241,9 @@ def load_network(space: Space, spec: Any, info: Any, weights: Path) -> Any:
 
     with torch.random.fork_rng(devices=[]):  # the initial weights, which are replaced, are drawn
         network = build(space, spec, info)
-    network.load_state_dict(evaluated_state(weights))
+    state = evaluated_state(weights)
+    # an auxiliary classifier only helps training: what is evaluated is built without it
+    network.load_state_dict({name: state[name] for name in network.state_dict() if name in state})
     return network.eval()
 
 

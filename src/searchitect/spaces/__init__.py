@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, Final
 
-from searchitect.core.errors import SettingError, SpaceError, unknown_name
+from searchitect.core.errors import SpaceError, unknown_name
 from searchitect.core.space import Space
 from searchitect.core.task import TaskInfo
 from searchitect.spaces.published import Published, find_published, published_names
@@ -83,9 +83,4 @@ def make_space(name: str, info: TaskInfo | None = None, config: Mapping[str, Any
         fitting = [other for other in space_names() if not (kinds := find_space(other).tasks) or info.kind in kinds]
         raise SpaceError(f"the space {name!r} builds no networks for {info.kind}; spaces that fit are {', '.join(fitting)}")
     fitted = {} if info is None else found.for_task(info).config()
-    try:
-        return found(**{**fitted, **(config or {})})
-    except TypeError:
-        known = ", ".join(found().config()) or "none"
-        given = ", ".join(map(repr, config or {}))
-        raise SettingError(f"the space {name!r} was given the settings {given}; those it has are {known}") from None
+    return found.with_settings({**fitted, **(config or {})})

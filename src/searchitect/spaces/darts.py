@@ -211,7 +211,7 @@ GENOTYPES: Final[dict[str, dict[str, Any]]] = {
 
 
 def _spec(name: str, space: Darts) -> Any:
-    return space.from_genotype(GENOTYPES[name]).spec
+    return space.from_genotype(GENOTYPES[name])
 
 
 PUBLISHED: Final[dict[str, Published]] = {

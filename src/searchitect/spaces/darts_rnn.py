@@ -120,7 +120,7 @@ def _published(order: str, genotype: Sequence[tuple[str, int]]) -> Published:
         summary=f"DARTS, recurrent cell of the {order}-order search on Penn Treebank, 850 units",
         source="quark0/darts@f276dd3, rnn/genotypes.py",
         space=DartsRnn,
-        describe=lambda space: space.from_genotype(genotype).spec,
+        describe=lambda space: space.from_genotype(genotype),
         input_shape=(35,),  # words that are learned from at a time
         outputs=10_000,
     )

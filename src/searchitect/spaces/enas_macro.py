@@ -77,7 +77,7 @@ class EnasMacro(Space):
         }
 
     def canonical(self, spec: Any) -> Any:
-        """With full convolutions, an operation and the one that is separable by name only are the same. No other merge."""
+        """With full convolutions, an operation and the one that is separable by name only are the same, in final networks. No other merge."""
         if not spec["full_convolutions"]:
             return spec
         return {**spec, "layers": [{**layer, "op": layer["op"].removeprefix("sep_")} for layer in spec["layers"]]}
@@ -137,7 +137,7 @@ _RELEASED: Final = """
 
 
 def _released(space: EnasMacro) -> Any:
-    return space.from_tokens([int(token) for token in _RELEASED.split()]).spec
+    return space.from_tokens([int(token) for token in _RELEASED.split()])
 
 
 PUBLISHED: Final[dict[str, Published]] = {

@@ -123,7 +123,7 @@ _RELEASED: Final = """
 
 
 def _released(space: EnasMicro) -> Any:
-    return space.from_tokens([int(token) for token in _RELEASED.split()]).spec
+    return space.from_tokens([int(token) for token in _RELEASED.split()])
 
 
 PUBLISHED: Final[dict[str, Published]] = {

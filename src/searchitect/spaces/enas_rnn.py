@@ -94,7 +94,7 @@ PUBLISHED: Final[dict[str, Published]] = {
         summary="ENAS, recurrent cell of the search on Penn Treebank, 748 units",
         source="melodyguan/enas, scripts/ptb_final.sh",
         space=EnasRnn,
-        describe=lambda space: space.from_arc(_ARC).spec,
+        describe=lambda space: space.from_arc(_ARC),
         input_shape=(35,),  # words that are learned from at a time
         outputs=10_000,
     )

@@ -129,7 +129,7 @@ def _evolved(space: Hierarchical) -> Any:
         for node, row in enumerate(_CELL.split(), 1)
         for source, digit in enumerate(row)
     }
-    return space.decide(decisions).spec
+    return space.decide(decisions)
 
 
 PUBLISHED: Final[dict[str, Published]] = {

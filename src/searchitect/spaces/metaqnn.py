@@ -202,7 +202,7 @@ _TOP: Final = (
 
 
 def _top(text: str, space: MetaQnn) -> Any:
-    return space.from_string(text).spec
+    return space.from_string(text)
 
 
 PUBLISHED: Final[dict[str, Published]] = {

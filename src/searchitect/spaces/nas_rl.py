@@ -132,7 +132,7 @@ def _figure_7(space: NasRl) -> Any:
         path = f"layers/{place}"
         decisions |= {f"{path}/kernel/height": height, f"{path}/kernel/width": width, f"{path}/filters": filters}
         decisions |= {f"{path}/skips/{earlier}": earlier + 1 in read for earlier in range(place)}
-    return space.decide(decisions).spec
+    return space.decide(decisions)
 
 
 PUBLISHED: Final[dict[str, Published]] = {

@@ -128,7 +128,7 @@ def _decided(space: NasRlRnn, tree: str, inject: str, cell_from: int, at: int) -
     decisions: dict[str, Any] = {"cell_from": cell_from, "inject/at": at}
     for path, (combine, activation) in [*((f"tree/{i}", node) for i, node in enumerate(nodes)), ("inject", inject.split())]:
         decisions |= {f"{path}/combine": combine, f"{path}/activation": activation}
-    return space.decide(decisions).spec
+    return space.decide(decisions)
 
 
 PUBLISHED: Final[dict[str, Published]] = {

@@ -258,6 +258,6 @@ PUBLISHED: Final[dict[str, Published]] = {
         summary="the Inception-like cell of NAS-Bench-101's documentation",
         source="google-research/nasbench, README.md",
         space=NasBench101,
-        describe=lambda space: space.from_matrix(_INCEPTION, _INCEPTION_OPERATIONS).spec,
+        describe=lambda space: space.from_matrix(_INCEPTION, _INCEPTION_OPERATIONS),
     )
 }

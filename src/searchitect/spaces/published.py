@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Final
 
-from searchitect.core.errors import SettingError, unknown_name
+from searchitect.core.architecture import Architecture
+from searchitect.core.errors import SettingError, SpaceError, unknown_name
 from searchitect.core.space import Space
 
 
@@ -19,8 +20,8 @@ class Published:
     Attributes:
         summary: one line.
         source: paper, repository or table that it is taken from.
-        space: makes the space from settings: the class, as a rule.
-        describe: the spec in such a space, at the space's size.
+        space: the class of the space.
+        describe: the architecture in such a space, at the space's size; a spec where it was not decided in the space's own way.
         settings: those of the space that give the published network.
         input_shape: (channels, height, width) of the published network.
         outputs: its classes.
@@ -28,7 +29,7 @@ class Published:
 
     summary: str
     source: str
-    space: Callable[..., Space]
+    space: type[Space]
     describe: Callable[[Any], Any]
     settings: Mapping[str, Any] = field(default_factory=dict)
     input_shape: tuple[int, ...] = (3, 32, 32)
@@ -38,15 +39,27 @@ class Published:
         """The space and the spec in it. ``settings`` win over the published ones.
 
         Raises:
-            SettingError: for a setting that the space does not have.
+            SettingError: for a setting that the space does not have, or that is more than a size.
         """
+        space, architecture = self.architecture(**settings)
+        return space, architecture.spec
+
+    def architecture(self, **settings: Any) -> tuple[Space, Architecture]:
+        """As `make`, with the decisions that led to the spec, where there are any."""
+        space = self.space.with_settings({**self.settings, **settings})
+        refusal = SettingError(
+            f"{', '.join(settings)}: more than a size in the space {space.name!r}, since it changes what there is to decide, "
+            "which this architecture has decided"
+        )
         try:
-            space = self.space(**{**self.settings, **settings})
-        except TypeError:
-            known = ", ".join(self.space().config()) or "none"
-            given = ", ".join(map(repr, settings))
-            raise SettingError(f"given were the settings {given}; those that this architecture has are {known}") from None
-        return space, self.describe(space)
+            found = self.describe(space)
+        except SpaceError:
+            raise refusal from None
+        if not isinstance(found, Architecture):  # written by hand: nobody has checked that it is of such a space
+            found = Architecture(found)
+        if settings and not found.decisions and not self.space.with_settings(self.settings).asks_the_same(space):
+            raise refusal
+        return space, found
 
 
 _MODULES: Final[dict[str, tuple[str, ...]]] = {

@@ -93,7 +93,8 @@ class RandWire(Space):
     def describe(self, choose: Chooser) -> Any:
         """The generator and its setting, for all stages, then a seed for each stage. The spec holds the edges that they give.
 
-        Seeds are decisions of their own, so that one stage can be drawn anew while the others stay.
+        Seeds are decisions of their own, so that one stage can be drawn anew while the others stay. The kind of generator is drawn
+        first: a setting of ER or BA comes up in 1 of 12 draws, one of the 16 of WS in 1 of 48.
         """
         smallest = min(self.node_counts())
         rules = {
@@ -213,7 +214,7 @@ def _ws_4_075(space: RandWire) -> Any:
             f"{min(space.node_counts())} nodes"
         )
     seeds = {f"stages/{stage}/seed": stage for stage in range(len(space.node_counts()))}
-    return space.decide({"generator": "ws", "generator/ws/k": 4, "generator/ws/p": 0.75, **seeds}).spec
+    return space.decide({"generator": "ws", "generator/ws/k": 4, "generator/ws/p": 0.75, **seeds})
 
 
 PUBLISHED: Final[dict[str, Published]] = {

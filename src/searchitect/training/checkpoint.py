@@ -84,13 +84,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 
 def evaluated_state(path: Path) -> dict[str, Tensor]:
-    """The state dict that was evaluated: that of the best look, else the average, else the network itself.
-
-    Without the auxiliary classifier, which only helps training.
-    """
+    """The state dict that was evaluated: that of the best look, else the average, else the network itself."""
     saved = load_checkpoint(path)
-    state = saved.best or saved.average or saved.network
-    return {name: tensor for name, tensor in state.items() if not name.startswith("auxiliary.")}
+    return saved.best or saved.average or saved.network
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:

@@ -172,7 +172,7 @@ class _Training:
         self.outcome = Outcome()
         self.step = self._restore(span.start) if span.start is not None else 0
         per_epoch = self.batches.per_epoch
-        self.last = max(self.step + 1, round(span.epochs * per_epoch))
+        self.last = max(self.step, 1, round(span.epochs * per_epoch))  # a checkpoint may have reached it already
         self.total = max(self.last, round((span.horizon or span.epochs) * per_epoch))
         self.look_every = max(1, math.ceil(max(self.last / span.looks, min(per_epoch, self.last / 2))))
         weights = task.class_weights if recipe.balance else None
@@ -228,7 +228,10 @@ class _Training:
     def _make_step(self, x: Tensor, y: Tensor) -> float:
         recipe = self.recipe
         # everything random in a step follows from the seed and the step's number
-        torch.default_generator.manual_seed(_mixed(self.span.seed, self.step))
+        seed = _mixed(self.span.seed, self.step)
+        torch.default_generator.manual_seed(seed)
+        if self.device.type != "cpu":  # dropout and drop path draw there
+            torch.manual_seed(seed)
         rate = recipe.learning_rate * learning_rate_at((self.step + 1) / self.total, recipe.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
