@@ -493,7 +493,8 @@ def _list_spaces() -> None:
         space = make_space(name)
         fewest, most = decisions_of(space)
         typer.echo(f"{name:24} {space.summary}{f' ({space.paper})' if space.paper else ''}")
-        offered = [ability for ability in ABILITIES if ability in space.abilities()]
+        abilities = space.abilities()
+        offered = [ability for ability in ABILITIES if ability in abilities]
         typer.echo(f"{'':24} {size_text(space.size())} · {_decisions_text(fewest, most)} · {', '.join(offered)}")
 
 

@@ -532,7 +532,7 @@ def rebuild(
     return folder, replace(subject, weights=folder / WEIGHTS_FILE), share
 
 
-def decisions_of(space: Space, samples: int = 20) -> tuple[int, int]:
+def decisions_of(space: Space, samples: int = 8) -> tuple[int, int]:
     """The fewest and the most decisions among a few random architectures."""
     counts = [len(space.sample(Random(seed)).decisions) for seed in range(samples)]
     return min(counts), max(counts)

@@ -55,7 +55,9 @@ def build_nasnet_stack(
         SpaceError: for a spec of another of the three spaces, a cell that cannot be built, an image that is too small, and an
             auxiliary classifier without two reductions.
     """
-    nodes = [node for cell in spec["cells"].values() for node in cell.get("nodes", ())]
+    for kind, cell in spec["cells"].items():
+        check_cell(cell, known, what=f"the {kind} cell")
+    nodes = [node for cell in spec["cells"].values() for node in cell["nodes"]]
     reduces = spec["stages"] > 1 or spec["stem"] == "imagenet"
     if (
         ("reduction" in spec["cells"]) != (has_reduction and reduces)
@@ -63,8 +65,6 @@ def build_nasnet_stack(
         or any("combine" in node and not has_combinations for node in nodes)
     ):
         raise SpaceError(f"the spec is not one of {what}, but of another space with such cells: build it with its own space")
-    for kind, cell in spec["cells"].items():
-        check_cell(cell, known, what=f"the {kind} cell")
     is_strided = spec["stem"] == "imagenet"
     check_halvings(info, spec["stages"] - 1 + 3 * is_strided, what, margin=2 * is_strided)
     return NasnetNetwork(spec, info, operation, has_loose_inputs, _auxiliary_place(spec, what) if auxiliary else None)
