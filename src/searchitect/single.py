@@ -443,11 +443,15 @@ class _Run:
 
 
 def copy_fitting(network: Any, weights: Mapping[str, Any]) -> float:
-    """Copy the weights whose names and shapes the network has, and give the share of its parameters that they fill."""
+    """Copy the weights whose names and shapes the network has, and give the share of its parameters that they fill.
+
+    An auxiliary classifier, which no file of weights has, does not count.
+    """
     state = network.state_dict()
     fitting = {name: tensor for name, tensor in weights.items() if name in state and state[name].shape == tensor.shape}
     network.load_state_dict({**state, **fitting})
     trained: dict[str, int] = {name: parameter.numel() for name, parameter in network.named_parameters()}
+    trained = {name: size for name, size in trained.items() if not name.startswith("auxiliary.")}
     return sum(size for name, size in trained.items() if name in fitting) / max(1, sum(trained.values()))
 
 

@@ -102,8 +102,8 @@ def test_the_second_input_of_the_first_cell_is_projected_or_the_stem_itself() ->
     projected = build(Nasnet(), spec, TINY)
     raw = build(Nasnet(), spec | {"first_previous": "raw"}, TINY)
     assert count_params(projected) == count_params(raw)
-    assert [type(layer) for layer in projected.cells[0].inputs] == [nn.Sequential, nn.Sequential]
-    assert [type(layer) for layer in raw.cells[0].inputs] == [nn.Identity, nn.Sequential]
+    assert [type(layer) for layer in projected.cells["0"].inputs] == [nn.Sequential, nn.Sequential]
+    assert [type(layer) for layer in raw.cells["0"].inputs] == [nn.Identity, nn.Sequential]
     # a separable convolution sees the stem's 12 channels
     nodes["normal"] = cell(((0, "sep_conv_3x3"), (1, "skip_connect")))
     projected, raw = (build(Nasnet(), spec | {"first_previous": first}, TINY) for first in ("projected", "raw"))
@@ -133,15 +133,15 @@ def test_an_input_in_the_output_is_made_to_fit_without_a_relu(stride: int) -> No
 
 def test_an_unread_input_is_concatenated_in_amoebanet_only() -> None:
     lone = cell(((1, "sep_conv_3x3"), (1, "sep_conv_3x3")))
-    spec = small(Nasnet).stacking() | {"cells": {"normal": lone, "reduction": lone}}
-    widths = [build(space, spec, TINY).head[-1].in_features for space in (Nasnet(), Amoebanet())]
+    cells = {"cells": {"normal": lone, "reduction": lone}}
+    widths = [build(kind(), small(kind).stacking() | cells, TINY).head[-1].in_features for kind in (Nasnet, Amoebanet)]
     assert widths == [16, 2 * 16]
 
 
 def test_a_reduction_cell_gives_out_an_unread_input_normalised_and_no_more() -> None:
     lone = cell(((1, "sep_conv_3x3"), (1, "sep_conv_3x3")))
     spec = small(Amoebanet).stacking() | {"cells": {"normal": lone, "reduction": lone}}
-    reduction = build(Amoebanet(), spec, TINY).eval().cells[1]
+    reduction = build(Amoebanet(), spec, TINY).eval().cells["1"]
     previous, current = torch.randn(2, 12, 8, 8), torch.randn(2, 8, 8, 8)  # of the stem, and of the first cell
     output = reduction(previous, current)
     assert output.shape == (2, 2 * 8, 4, 4)

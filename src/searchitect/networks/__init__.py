@@ -77,7 +77,7 @@ def build(space: Space, spec: Any, info: TaskInfo, auxiliary: bool = False) -> n
 
 def _check_sizes(space: Space, spec: Any) -> None:
     """Raises `SpaceError` for a count of layers or channels in a spec that is no whole number above 0."""
-    for name in ("channels", "layers", "cells", "repeats", "stages", "groups", "stacks", "hidden"):
+    for name in ("channels", "layers", "cells", "repeats", "stages", "groups", "stacks"):
         value = spec.get(name) if isinstance(spec, dict) else None
         if isinstance(value, (int, float, str)) and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
             raise SpaceError(f"{name} in a spec of the space {space.name!r} must be a whole number above 0, got {value!r}")

@@ -60,7 +60,8 @@ def build_nasnet_stack(
     nodes = [node for cell in spec["cells"].values() for node in cell["nodes"]]
     reduces = spec["stages"] > 1 or spec["stem"] == "imagenet"
     if (
-        ("reduction" in spec["cells"]) != (has_reduction and reduces)
+        (has_reduction and reduces and "reduction" not in spec["cells"])
+        or (not has_reduction and "reduction" in spec["cells"])
         or ("skip_reduction_input" in spec) != has_combinations
         or any("combine" in node and not has_combinations for node in nodes)
     ):

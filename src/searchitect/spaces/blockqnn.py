@@ -126,19 +126,27 @@ class BlockQnn(Space):
                 )
             op, kernel, first, second = TYPES[code[1] - 1], *code[2:]
             path = f"block/{place}/{op}"
+            if op == "terminal" and place == self.layers + 1:
+                continue  # the end of a full block is not decided
             decisions[f"block/{place}"] = op
+            if op == "terminal":
+                continue
             if op in SINGLE:
-                decisions |= {f"{path}/kernel": kernel, f"{path}/from": first}
+                decisions |= {f"{path}/from": first} if op == "identity" else {f"{path}/kernel": kernel, f"{path}/from": first}
             elif self.ordered:
                 decisions |= {f"{path}/first": first, f"{path}/second/{first}": second}
             else:
                 decisions[f"{path}/from"] = sorted((first, second))
-        found = self.decide(decisions)
+        refusal = (
+            f"the Network Structure Codes {given} are not a block of at most {self.layers} layers: unused numbers must be 0, "
+            "pairs ascending unless 'ordered', and only the last may be the terminal"
+        )
+        try:
+            found = self.decide(decisions)
+        except SpaceError as error:
+            raise SpaceError(f"{refusal} ({error})") from None
         if structure_codes(found.spec) != given:
-            raise SpaceError(
-                f"the Network Structure Codes {given} are not a block of at most {self.layers} layers: unused numbers must be 0, "
-                "pairs ascending unless 'ordered', and only the last may be the terminal"
-            )
+            raise SpaceError(refusal)
         return found
 
     def known_size(self) -> int:
