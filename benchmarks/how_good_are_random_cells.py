@@ -78,12 +78,12 @@ def residual_network(params: int) -> tuple[Space, Any]:
     return space, spec(nearest)
 
 
-def score(job: tuple[str, str, str, int]) -> tuple[str, int, float, float, float]:
-    """One training: name, seed, test accuracy, parameters, seconds."""
+def score(job: tuple[str, str, str, int]) -> tuple[str, int, float, float]:
+    """One training: name, seed, test accuracy, parameters."""
     name, architecture, data, seed = job
     with tempfile.TemporaryDirectory() as folder:
         record = train(architecture, data, epochs=EPOCHS, seed=seed, out=Path(folder) / "run").record
-    return name, seed, record["test"]["metrics"]["accuracy"], record["costs"]["params"], record["seconds"]
+    return name, seed, record["test"]["metrics"]["accuracy"], record["costs"]["params"]
 
 
 def main() -> None:
@@ -110,7 +110,7 @@ def main() -> None:
     for name in entries:
         mine = [row for row in found if row[0] == name]
         accuracy = spread([row[2] for row in mine])
-        rows.append({"network": name, "parameters": mine[0][3], **accuracy, "seconds": statistics.median(r[4] for r in mine)})
+        rows.append({"network": name, "parameters": mine[0][3], **accuracy})
     drawn = [[row[2] for row in found if row[0].startswith("random") and row[1] == seed] for seed in range(SEEDS)]
     means = [statistics.mean(values) for values in drawn]
     save(
