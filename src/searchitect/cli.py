@@ -200,11 +200,12 @@ def show(
         from searchitect.reports import draw_architecture, svg_to_png
         from searchitect.search.folder import write_text
 
+        drawing = draw_architecture(spec, info)
         if svg is not None:
-            write_text(svg, draw_architecture(spec, info))
+            write_text(svg, drawing)
             typer.echo(f"drawing: {svg}")
         if png is not None:
-            svg_to_png(draw_architecture(spec, info), png)
+            svg_to_png(drawing, png)
             typer.echo(f"drawing: {png}")
 
 
@@ -324,8 +325,7 @@ def train(
     )
     for note in record["notes"]:
         typer.echo(f"note:   {note}")
-    typer.echo(f"model:  {', '.join(str(folder / f) for f in ('model.onnx', 'model.py') if (folder / f).exists())}")
-    typer.echo(f"next:   searchitect predict {folder} NEW_DATA")
+    _say_model(folder)
 
 
 @app.command()
@@ -580,8 +580,12 @@ def _say(result: "Result") -> None:
     if result.is_interrupted:
         typer.echo(f"go on: {result.settings['command']}")
     elif result.summary.get("winner"):
-        typer.echo(f"model:  {', '.join(str(folder / f) for f in ('model.onnx', 'model.py') if (folder / f).exists())}")
-        typer.echo(f"next:   searchitect predict {folder} NEW_DATA")
+        _say_model(folder)
+
+
+def _say_model(folder: Path) -> None:
+    typer.echo(f"model:  {', '.join(str(folder / f) for f in ('model.onnx', 'model.py') if (folder / f).exists())}")
+    typer.echo(f"next:   searchitect predict {folder} NEW_DATA")
 
 
 if __name__ == "__main__":

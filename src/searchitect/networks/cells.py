@@ -89,12 +89,13 @@ def factorized(inputs: int, outputs: int, kernel: int, stride: int = 1, affine: 
 class FactorizedReduction(nn.Module):
     """Halves the sides without losing pixels: two 1x1 convolutions of stride 2, the second one pixel further.
 
-    (N, inputs, H, W) -> (N, outputs, ceil(H / 2), ceil(W / 2)). Each convolution makes half of the channels.
+    (N, inputs, H, W) -> (N, outputs, ceil(H / 2), ceil(W / 2)). Each convolution makes half of the channels. ENAS has no ReLU before
+    them.
     """
 
-    def __init__(self, inputs: int, outputs: int, affine: bool = True) -> None:
+    def __init__(self, inputs: int, outputs: int, affine: bool = True, has_relu: bool = True) -> None:
         super().__init__()
-        self.relu = nn.ReLU()
+        self.relu = nn.ReLU() if has_relu else nn.Identity()
         self.even = nn.Conv2d(inputs, outputs // 2, 1, stride=2, bias=False)
         self.odd = nn.Conv2d(inputs, outputs - outputs // 2, 1, stride=2, bias=False)
         self.bn = nn.BatchNorm2d(outputs, affine=affine)

@@ -110,9 +110,7 @@ def enas_macro_read_later(layers: Any, place: int) -> list[int]:
 
 def enas_macro_halving(inputs: int, outputs: int) -> nn.Module:
     """A factorized reduction, of which ENAS has no activation in front: (N, inputs, H, W) -> (N, outputs, H/2, W/2)."""
-    halving = FactorizedReduction(inputs, outputs)
-    halving.relu = nn.Identity()  # type: ignore[assignment]
-    return halving
+    return FactorizedReduction(inputs, outputs, has_relu=False)
 
 
 class EnasMacroFinalLayer(nn.Module):

@@ -230,9 +230,7 @@ def enas_micro_search_operation(width: int, source: int, name: str) -> nn.Module
 
 def enas_micro_halving(inputs: int, outputs: int) -> nn.Module:
     """A factorized reduction without an activation in front: (N, inputs, H, W) -> (N, outputs, H/2, W/2)."""
-    halving = FactorizedReduction(inputs, outputs)
-    halving.relu = nn.Identity()  # type: ignore[assignment]
-    return halving
+    return FactorizedReduction(inputs, outputs, has_relu=False)
 
 
 class EnasMicroAuxiliary(nn.Module):
