@@ -2,7 +2,7 @@
 
 Dong, Yang 2020, "NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture Search",
 https://arxiv.org/abs/2001.00326.   Differs from the paper: the numbers of channels and cells are settings; which cells count as
-equal (see ``NasBench201.canonical``).
+equal (see ``NasBench201.canonical``); fewer operations can be offered.
 """
 
 import itertools
@@ -35,6 +35,9 @@ class NasBench201(Space):
     Attributes:
         channels: C in the paper, of the first stage; they double twice. At least 1.
         cells: N in the paper, cells per stage, of which there are three. At least 1.
+        operations: those that an edge may have; fewer make a smaller space.
+        merges: whether cells that compute the same count as one architecture (see `canonical`). Not so for the published table,
+            whose authors trained each of them.
     """
 
     name: ClassVar[str] = "nasbench201"
@@ -44,11 +47,19 @@ class NasBench201(Space):
 
     channels: int = 16
     cells: int = 5
+    operations: tuple[str, ...] = OPERATIONS
+    merges: bool = True
 
     def __post_init__(self) -> None:
         for name in ("channels", "cells"):
             if getattr(self, name) < 1:
                 raise SettingError(f"{name} of the space 'nasbench201' must be at least 1, got {getattr(self, name)}")
+        object.__setattr__(self, "operations", tuple(self.operations))  # a list, where it comes from JSON
+        unknown = [operation for operation in self.operations if operation not in OPERATIONS]
+        if unknown or not self.operations or len(set(self.operations)) < len(self.operations):
+            raise SettingError(
+                f"operations of the space 'nasbench201' must be different ones of {', '.join(OPERATIONS)}, got {self.operations}"
+            )
 
     @classmethod
     def for_task(cls, task: TaskInfo) -> Self:
@@ -60,7 +71,7 @@ class NasBench201(Space):
         return {
             "channels": self.channels,
             "cells": self.cells,
-            "cell": [[choose(f"cell/{node}/{source}", OPERATIONS) for source in range(node)] for node in _NODES],
+            "cell": [[choose(f"cell/{node}/{source}", self.operations) for source in range(node)] for node in _NODES],
         }
 
     def canonical(self, spec: Any) -> Any:
@@ -69,7 +80,7 @@ class NasBench201(Space):
         The 6,466 of the paper come from another reading, which merges cells with different numbers of weights: see
         docs/methods/nasbench201.md.
         """
-        if isinstance(spec["cell"], Mapping):  # canonical already
+        if not self.merges or isinstance(spec["cell"], Mapping):  # canonical already
             return spec
         return {**spec, "cell": cell_function(spec["cell"])}
 

@@ -28,6 +28,10 @@ class Seen:
     def __contains__(self, architecture: Architecture) -> bool:
         return self._space.key(architecture) in self._keys
 
+    def knows(self, key: str) -> bool:
+        """Whether an architecture of that key was added."""
+        return key in self._keys
+
     def add(self, key: str) -> None:
         """Take in the key of an architecture: `Trial.key`, or `Space.key` of a proposal."""
         self._keys.add(key)
