@@ -5,11 +5,15 @@ import json
 from collections.abc import Mapping
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from searchitect.core.errors import SpaceError
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+
+_ENCODER: Final = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), allow_nan=False
+)  # made once: that takes longer than using it
 
 
 def canonical_json(value: Any) -> str:
@@ -19,7 +23,7 @@ def canonical_json(value: Any) -> str:
         SpaceError: for a value that JSON cannot hold.
     """
     try:
-        return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return _ENCODER.encode(value)
     except (TypeError, ValueError) as error:
         raise SpaceError(
             f"a spec must be plain JSON data (dict, list, str, int, float, bool, None), got {value!r}: {error}"

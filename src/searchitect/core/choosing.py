@@ -43,6 +43,8 @@ class OneDomain:
         return rng.choice(others) if others else old
 
     def allows(self, value: Any) -> bool:
+        if type(value) is str:  # only a text equals a text
+            return value in self.labels
         return any(same_value(label, value) for label in self.labels)
 
     def values(self) -> Sequence[Any]:

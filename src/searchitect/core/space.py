@@ -113,8 +113,8 @@ class Space(ABC):
         if edit is not None:
             return Architecture(edit(parent.spec, RandomChooser(rng)))
         paths = list(self._decisions(parent))
-        rng.shuffle(paths)
-        for path in paths:
+        while paths:
+            path = paths.pop(int(rng.random() * len(paths)))
             child = self._read(ReplayChooser(parent.decisions, rng, change=path))
             if child.decisions.get(path) != parent.decisions[path]:
                 return child
@@ -194,7 +194,11 @@ class Space(ABC):
     @final
     def key(self, architecture: Architecture) -> str:
         """16 hexadecimal digits, equal for architectures that the space knows to train identically."""
-        return hash_text(canonical_json(self.canonical(architecture.spec)))
+        if type(self).canonical is Space.canonical:
+            return architecture.key
+        spec = architecture.spec
+        canonical = self.canonical(spec)
+        return architecture.key if canonical is spec else hash_text(canonical_json(canonical))
 
     @final
     def abilities(self) -> frozenset[str]:

@@ -84,9 +84,10 @@ class Strategy(ABC):
         found = next((p for p in (pending, unnamed) if self._open[p] > 0), None)
         if found is None:
             self._proposed += 1
-        else:
+        elif self._open[found] > 1:
             self._open[found] -= 1
-        self._open += Counter()  # drops what is no longer open
+        else:
+            del self._open[found]
         self.learn(trial)
 
     @final

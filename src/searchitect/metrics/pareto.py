@@ -72,10 +72,11 @@ def best_first(values: Values) -> list[int]:
 
     Ties go to the earlier position. Points with a NaN or minus infinity in any objective come last.
     """
+    if values and len(values[0]) == 1:
+        badness = [-value if value > -math.inf else math.inf for (value,) in values]
+        return sorted(range(len(values)), key=badness.__getitem__)
     usable = [place for place, point in enumerate(values) if all(v > -math.inf for v in point)]
     useless = [place for place, point in enumerate(values) if not all(v > -math.inf for v in point)]
-    if usable and len(values[0]) == 1:
-        return sorted(usable, key=lambda place: -values[place][0]) + useless
     fronts: dict[int, list[int]] = {}
     for place, rank in zip(usable, non_dominated_ranks([values[place] for place in usable]), strict=True):
         fronts.setdefault(rank, []).append(place)
