@@ -1,0 +1,127 @@
+"""Evaluations until the best architecture of a table is found, its test score being the score: the median over runs, for every table at hand.
+
+    python benchmarks/how_many_evaluations_to_the_optimum.py [--runs 100] [--tables nasbench201:cifar10,...] [--strategies auto,...]
+
+A run that has not found it after 1,000 evaluations counts as 1,000. Results are kept run by run in a file, so that the command goes on where it stopped.
+"""
+
+import argparse
+import json
+import statistics
+from concurrent.futures import ProcessPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from measuring import save
+
+from searchitect.benchmarks import find_benchmark
+from searchitect.benchmarks.tabular import TabularBenchmark
+from searchitect.core import Fidelity, Objective, Trial, TrialState
+from searchitect.strategies import make_strategy
+
+MOST = 1000
+TABLES = [
+    *(f"nasbench201:{dataset}" for dataset in ("cifar10", "cifar100", "imagenet16-120")),
+    "nasbench-macro",
+    *(
+        f"nasbench-graph:{dataset}"
+        for dataset in ("cora", "citeseer", "pubmed", "cs", "physics", "photo", "computers", "arxiv")
+    ),
+    *(f"analog-nasbench201:{kind}" for kind in ("baseline", "ptq", "qat", "noisy", "analog")),
+    "digits-cells",
+]
+STRATEGIES: dict[str, dict[str, Any]] = {
+    "random": {},
+    "local-search": {},
+    "regularized-evolution": {"population_size": 10, "sample_size": 3, "avoid_duplicates": True},
+    "tpe": {},
+    "bananas": {},
+    "gp": {},
+    "auto": {},
+}
+
+
+@lru_cache(maxsize=1)
+def table(name: str) -> TabularBenchmark:
+    return find_benchmark(name, score="test")
+
+
+def run(job: tuple[str, str, int]) -> tuple[str, str, int, int]:
+    """How many evaluations one search needs."""
+    name, method, seed = job
+    found = table(name)
+    best = found.optimum() - 1e-9
+    strategy = make_strategy(method, found.space, [Objective(found.metric, "max")], seed, **options(method, found))
+    made = 0
+    for number in range(20 * MOST):
+        proposal = strategy.ask()
+        if proposal is None or made >= MOST:
+            break
+        architecture = proposal.architecture
+        row = found.rows.get(architecture.text)
+        trial = Trial(
+            id=number,
+            architecture=architecture,
+            key=found.space.key(architecture),
+            fidelity=Fidelity(found.epochs[-1]),
+            seed=0,
+            origin="random" if proposal.is_random else "strategy",
+            parent=proposal.parent,
+            state=TrialState.COMPLETE if row is not None else TrialState.INFEASIBLE,
+            reason="" if row is not None else "not in the table",
+        )
+        if row is not None:
+            made += 1
+            score = float(found.test_scores[row])
+            if score >= best:
+                return name, method, seed, made
+            trial.metrics = {found.metric: score}
+        strategy.tell(trial)
+    return name, method, seed, MOST
+
+
+def options(method: str, found: TabularBenchmark) -> dict[str, Any]:
+    if method == "auto":  # one fidelity: nothing to halve
+        return {"base_epochs": found.epochs[-1], "max_epochs": found.epochs[-1], "expected_trials": 300}
+    return STRATEGIES[method]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--tables", default=",".join(TABLES))
+    parser.add_argument("--strategies", default=",".join(STRATEGIES))
+    parser.add_argument("--log", type=Path, default=Path("runs/how_many_evaluations_to_the_optimum.jsonl"))
+    given = parser.parse_args()
+    given.log.parent.mkdir(parents=True, exist_ok=True)
+    lines = given.log.read_text().splitlines() if given.log.exists() else []
+    done = {(name, method, seed): count for name, method, seed, count in map(json.loads, lines)}
+    tables, methods = given.tables.split(","), given.strategies.split(",")
+    with ProcessPoolExecutor(2) as pool, given.log.open("a") as log:
+        for name in tables:
+            jobs = [
+                (name, method, seed) for method in methods for seed in range(given.runs) if (name, method, seed) not in done
+            ]
+            for *job, count in pool.map(run, jobs, chunksize=5):
+                done[job[0], job[1], job[2]] = count
+                log.write(json.dumps([*job, count]) + "\n")
+            log.flush()
+            print(name, {m: statistics.median(done[name, m, s] for s in range(given.runs)) for m in methods}, flush=True)
+    rows = []
+    for name in tables:
+        medians = {m: statistics.median(done[name, m, s] for s in range(given.runs)) for m in methods}
+        row: dict[str, Any] = {"table": name, **medians}
+        if "auto" in medians:
+            row["auto / best"] = round(medians["auto"] / min(medians.values()), 2)
+        rows.append(row)
+    save(
+        "how_many_evaluations_to_the_optimum",
+        "on the three data sets of NAS-Bench-201 the best strategy needs at most half of what local search needs; auto is within 1.3 times "
+        "of the best on every table, and never behind random search",
+        {"runs": given.runs, "rows": rows},
+    )
+
+
+if __name__ == "__main__":
+    main()
