@@ -11,11 +11,12 @@ import pytest
 
 from searchitect.core import MissingPackageError, SettingError, TaskInfo
 from searchitect.reports import draw_architecture, draw_cells, draw_network, svg_to_png
-from searchitect.reports.graphs import graphs_of, tone_of, words_of
 from searchitect.reports.layout import Vertex, arrange
 from searchitect.reports.png import in_one_scheme
 from searchitect.reports.style import svg, text_width
+from searchitect.reports.tones import tone_of
 from searchitect.spaces import find_published, make_space, published_names
+from searchitect.spaces.spec_graphs import graphs_of, words_of
 
 from .drawn import assert_legible, read
 

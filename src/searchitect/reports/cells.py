@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from html import escape
 from typing import Final
 
-from searchitect.reports.graphs import KIND_WORDS, CellGraph, Edge, Node, tone_of, words_of
 from searchitect.reports.layout import Hop, Placed, Vertex, arrange
 from searchitect.reports.style import cut, text, text_width, wrap
+from searchitect.reports.tones import KIND_WORDS, tone_of
+from searchitect.spaces.spec_graphs import CellGraph, Edge, Node, words_of
 
 LEAST_WIDTH: Final = 420
 _MARGIN: Final = 16  # between a frame and its graph

@@ -8,9 +8,9 @@ from typing import Any, Final
 from searchitect.core import TaskInfo
 from searchitect.reports.blocks import Block, Chain, Group, Part, parts_of
 from searchitect.reports.cells import draw_graphs
-from searchitect.reports.graphs import CellGraph, graphs_of
 from searchitect.reports.stacks import chain_of, stack_of
 from searchitect.reports.style import fit, svg, text, text_width
+from searchitect.spaces.spec_graphs import CellGraph, graphs_of
 
 _WIDTH: Final = 420  # of the network; cells may be wider
 _GAP: Final = 16  # between two boxes of the flow: room for an arrow

@@ -1,6 +1,6 @@
 """The whole networks of the published spaces, as parts of a drawing: stem, stages of repeated cells, head.
 
-As `searchitect.reports.graphs`, it goes by the form of the data; sizes follow from the settings in the spec, as the networks take them.
+As `searchitect.spaces.spec_graphs`, it goes by the form of the data; sizes follow from the settings in the spec, as the networks take them.
 """
 
 import re
@@ -22,7 +22,8 @@ from searchitect.reports.blocks import (
     side_of,
     size_words,
 )
-from searchitect.reports.graphs import CellGraph, graphs_of, tone_of, words_of
+from searchitect.reports.tones import tone_of
+from searchitect.spaces.spec_graphs import CellGraph, graphs_of, words_of
 
 
 def stack_of(spec: Any, info: TaskInfo | None) -> list[Part] | None:

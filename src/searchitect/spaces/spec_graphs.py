@@ -47,7 +47,7 @@ class Edge:
 
 @dataclass(frozen=True)
 class CellGraph:
-    """What a drawing shows of a cell.
+    """What is known of a cell: enough to draw it, and to tell it from others.
 
     Attributes:
         title: its name.
@@ -88,35 +88,7 @@ def _is_sound(graph: CellGraph) -> bool:
 
 # --- operations in words ----------------------------------------------------------------------------------------------
 
-_KINDS: Final = (  # the first that is found in the name: its tone
-    ("none", ("none", "zero")),
-    ("skip", ("skip", "identity")),
-    ("dilated", ("dil_conv", "dilated", "dil_sep")),
-    ("depthwise", ("sep_conv", "separable", "depthwise", "mbconv", "inverted", "dw_conv")),
-    ("pool", ("pool",)),
-    ("conv", ("conv", "bottleneck", "residual")),
-    ("attention", ("attention", "squeeze")),
-    ("linear", ("linear", "dense", "motif")),
-)
-KIND_WORDS: Final = {
-    "conv": "convolution",
-    "depthwise": "separable",
-    "dilated": "dilated",
-    "pool": "pooling",
-    "skip": "identity",
-    "none": "no connection",
-}
-"""The tones of operations, as a legend names them."""
-_ACTIVATIONS: Final = {"tanh": "conv", "relu": "depthwise", "sigmoid": "dilated", "identity": "skip"}
 _SIZE: Final = re.compile(r"(\d+)x(\d+)")
-
-
-def tone_of(operation: str) -> str:
-    """The colour of an operation: by its kind."""
-    low = operation.lower()
-    if low in _ACTIVATIONS:
-        return _ACTIVATIONS[low]
-    return next((tone for tone, words in _KINDS if any(word in low for word in words)), "other")
 
 
 def words_of(operation: str) -> str:
