@@ -69,6 +69,12 @@ class Estimator(ABC):
     """Whether it saves weights to ``job.save`` and goes on from ``job.start``."""
     builds: ClassVar[bool] = False
     """Whether it builds and trains networks: then some are tried, and timed, before the search begins."""
+    measures: ClassVar[Mapping[str, str]] = {}
+    """Metric -> "max" or "min", whichever is better, where it gives others than training does; the first one leads by default."""
+    needs_task: ClassVar[bool] = False
+    """Whether it looks at the task, although it trains nothing."""
+    has_fidelities: ClassVar[bool] = True
+    """Whether it tells more at a higher fidelity; otherwise nothing is judged twice."""
 
     @abstractmethod
     def evaluate(self, job: Job) -> Measurement:

@@ -10,7 +10,11 @@ _CATALOGUE: Final = {
     "from-scratch": (
         "searchitect.estimators.from_scratch:FromScratch",
         "trains each network from scratch, and on from its own weights when it is promoted",
-    )
+    ),
+    "zero-cost": (
+        "searchitect.estimators.zero_cost:ZeroCost",
+        "scores each network untrained, by a zero-cost proxy (estimator.proxy=synflow); the final step trains the best",
+    ),
 }
 """Name -> "module:class" and one line about it, which can be listed without loading torch."""
 
@@ -20,16 +24,22 @@ def estimator_summaries() -> dict[str, str]:
     return {name: summary for name, (_, summary) in sorted(_CATALOGUE.items())}
 
 
+def find_estimator(name: str) -> type[Estimator]:
+    """The class behind a name. Raises `SettingError` with the nearest match for an unknown one."""
+    if name not in _CATALOGUE:
+        raise unknown_name("estimator", name, _CATALOGUE)
+    module, _, attribute = _CATALOGUE[name][0].partition(":")
+    kind: type[Estimator] = getattr(importlib.import_module(module), attribute)
+    return kind
+
+
 def make_estimator(name: str, options: Mapping[str, Any]) -> Estimator:
     """An estimator with its options.
 
     Raises:
         SettingError: for an unknown name or option.
     """
-    if name not in _CATALOGUE:
-        raise unknown_name("estimator", name, _CATALOGUE)
-    module, _, attribute = _CATALOGUE[name][0].partition(":")
-    kind: type[Estimator] = getattr(importlib.import_module(module), attribute)
+    kind = find_estimator(name)
     try:
         return kind(**options)
     except TypeError as error:
