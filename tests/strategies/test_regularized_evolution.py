@@ -84,6 +84,23 @@ def test_the_population_is_drawn_at_random_and_every_child_differs_from_its_pare
         assert sum(a != b for a, b in zip(specs[t.id], specs[t.parent], strict=True)) == 1
 
 
+def test_without_aging_the_worst_dies_and_of_equals_the_oldest() -> None:
+    strategy = told([0.9, 0.1, 0.2, 0.3], population_size=3, sample_size=1, aging=False)
+    assert set(parents(strategy, 100)) == {0, 2, 3}
+    strategy.tell(trial(4, 0.1))  # the newcomer is the worst: it dies at once
+    assert set(parents(strategy, 100)) == {0, 2, 3}
+    level = told([0.5, 0.5, 0.5, 0.5, 0.6], population_size=3, sample_size=1, aging=False)
+    assert set(parents(level, 100)) == {2, 3, 4}
+
+
+def test_without_aging_what_is_dominated_dies() -> None:
+    objectives = [Objective("score", "max"), Objective("cost", "min")]
+    strategy = RegularizedEvolution(SPACE, objectives, population_size=3, sample_size=1, aging=False)
+    for number, (score, cost) in enumerate([(0.9, 9), (0.5, 1), (0.8, 10), (0.7, 5)]):
+        strategy.tell(trial(number, score, cost=cost))
+    assert set(parents(strategy, 100)) == {0, 1, 3}
+
+
 @pytest.mark.parametrize("state", [TrialState.FAILED, TrialState.PRUNED, TrialState.INFEASIBLE])
 def test_what_did_not_complete_never_enters(state: TrialState) -> None:
     strategy = told([0.1, 0.2], population_size=3, sample_size=1)
@@ -150,6 +167,7 @@ def test_its_notes_say_what_happened() -> None:
     assert strategy.notes() == [
         "Regularized evolution (population 10, tournaments of 3): 10 architectures drawn uniformly, 15 by mutation."
     ]
+    assert RegularizedEvolution(SPACE, SCORE, aging=False).notes()[0].startswith("Tournament evolution (population 100")
 
 
 def noise_free_best(seed: int, **options: Any) -> float:
@@ -162,10 +180,12 @@ def noise_free_best(seed: int, **options: Any) -> float:
 
 # means of 60 runs of an independent implementation; the standard error of 7 runs is at most 0.009
 @pytest.mark.parametrize(
-    ("population_size", "sample_size", "expected"), [(100, 10, 0.898), (100, 25, 0.955), (100, 1, 0.636), (20, 5, 0.923)]
+    ("population_size", "sample_size", "aging", "expected"),
+    [(100, 10, True, 0.898), (100, 25, True, 0.955), (100, 1, True, 0.636), (20, 5, True, 0.923), (100, 10, False, 0.899)],
 )
-def test_the_papers_toy_is_reproduced(population_size: int, sample_size: int, expected: float) -> None:
-    found = [noise_free_best(seed, population_size=population_size, sample_size=sample_size) for seed in range(7)]
+def test_the_papers_toy_is_reproduced(population_size: int, sample_size: int, aging: bool, expected: float) -> None:
+    options = {"population_size": population_size, "sample_size": sample_size, "aging": aging}
+    found = [noise_free_best(seed, **options) for seed in range(7)]
     assert statistics.median(found) == pytest.approx(expected, abs=0.025)
 
 

@@ -1,4 +1,4 @@
-"""Regularized (aging) evolution: the oldest dies, not the worst.
+"""Regularized (aging) evolution: the oldest dies, not the worst. Without aging: the tournament evolution that it came from.
 
 Real, Aggarwal, Huang, Le 2019, "Regularized Evolution for Image Classifier Architecture Search", https://arxiv.org/abs/1802.01548,
 Algorithm 1.
@@ -9,32 +9,26 @@ Differs from the paper:
 2. Asynchronous, as the authors' released search was in practice: whoever finishes enters, so age is the order of finishing.
 3. With several objectives a tournament is won by the first non-dominated front, ties by crowding distance. The paper has one.
 4. Failed, pruned and infeasible trials, and those with a NaN score, never enter the population. The paper has none of them.
+
+Without aging the worst of the population dies, of equals the oldest: the variant that the paper compares with. In the evolution of Real et
+al. 2017, https://arxiv.org/abs/1703.01041, it is the worse of two.
 """
 
-import math
 import random
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from searchitect.core.architecture import Architecture
 from searchitect.core.errors import SettingError
 from searchitect.core.objective import Objective
 from searchitect.core.space import Space
 from searchitect.core.strategy import Strategy
-from searchitect.core.trial import Proposal, Trial, TrialState
+from searchitect.core.trial import Proposal, Trial
 from searchitect.metrics.pareto import best_first
+from searchitect.strategies.moves import Individual, individual_of
 from searchitect.strategies.seen import Seen
 
 _TRIES: Final = 20
-
-
-@dataclass(frozen=True, slots=True)
-class _Individual:
-    trial: int
-    architecture: Architecture
-    values: tuple[float, ...]
 
 
 class RegularizedEvolution(Strategy):
@@ -50,6 +44,7 @@ class RegularizedEvolution(Strategy):
             replacement selection is a little stronger, and ``sample_size`` is at most ``population_size``.
         avoid_duplicates: redraw a child that was proposed before (up to 20 times, then draw at random). Sensible where scores
             are repeatable; the paper trains such a child again.
+        aging: whether the oldest dies; otherwise the worst.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"sample", "mutate"})
@@ -65,6 +60,7 @@ class RegularizedEvolution(Strategy):
         sample_size: int = 25,
         with_replacement: bool = True,
         avoid_duplicates: bool = False,
+        aging: bool = True,
     ) -> None:
         super().__init__(space, objectives, seed=seed)
         if population_size < 1:
@@ -78,7 +74,8 @@ class RegularizedEvolution(Strategy):
         self.sample_size = sample_size
         self.with_replacement = with_replacement
         self.avoid_duplicates = avoid_duplicates
-        self._population: deque[_Individual] = deque(maxlen=population_size)  # left: the oldest
+        self.aging = aging
+        self._population: deque[Individual] = deque()  # left: the oldest
         self._seen = Seen(space)
         self._random = self._evolved = 0
 
@@ -90,16 +87,20 @@ class RegularizedEvolution(Strategy):
         return proposal
 
     def learn(self, trial: Trial) -> None:
-        """A complete trial enters on the right; the oldest leaves on the left (``deque(maxlen=P)``)."""
+        """A complete trial enters on the right; the oldest leaves on the left, or the worst from wherever it is."""
         self.adopt(trial)
         if trial.origin == "random":
             self._random += 1
         else:
             self._evolved += 1
-        values = self.values(trial)
-        can_mutate = bool(trial.architecture.decisions) or hasattr(self.space, "edit")  # not a spec written by hand
-        if trial.state is TrialState.COMPLETE and can_mutate and all(map(math.isfinite, values)):
-            self._population.append(_Individual(trial.id, trial.architecture, values))
+        found = individual_of(self.space, trial, self.values(trial))
+        if found is not None:
+            self._population.append(found)
+        if len(self._population) > self.population_size:
+            if self.aging:
+                self._population.popleft()
+            else:
+                del self._population[self._worst()]
 
     def adopt(self, trial: Trial) -> None:
         """Remember what is being tried."""
@@ -109,7 +110,7 @@ class RegularizedEvolution(Strategy):
     def notes(self) -> list[str]:
         """What it did, for the report."""
         return [
-            f"Regularized evolution (population {self.population_size}, tournaments of {self.sample_size}): "
+            f"{'Regularized' if self.aging else 'Tournament'} evolution (population {self.population_size}, tournaments of {self.sample_size}): "
             f"{self._random} architectures drawn uniformly, {self._evolved} by mutation."
         ]
 
@@ -125,8 +126,13 @@ class RegularizedEvolution(Strategy):
                 return Proposal(child, parent=parent.trial)
         return self._random_draw(rng)
 
-    def _tournament(self, rng: random.Random) -> _Individual:
+    def _tournament(self, rng: random.Random) -> Individual:
         alive = range(len(self._population))
         drawn = rng.choices(alive, k=self.sample_size) if self.with_replacement else rng.sample(alive, self.sample_size)
         met = [self._population[place] for place in dict.fromkeys(drawn)]  # who was drawn twice still competes once
         return met[best_first([individual.values for individual in met])[0]]
+
+    def _worst(self) -> int:
+        """The place of the worst; of equals the oldest."""
+        youngest_first = [individual.values for individual in reversed(self._population)]
+        return len(youngest_first) - 1 - best_first(youngest_first)[-1]
