@@ -1,0 +1,185 @@
+"""Q-learning over the decisions: a table of how good each option is in each state, learned from replayed experience.
+
+Baker, Gupta, Naik, Raskar 2017, "Designing Neural Network Architectures using Reinforcement Learning",
+https://arxiv.org/abs/1611.02167, Algorithms 1 to 3 and the epsilon schedule of section 4.3.
+
+Differs from the paper:
+1. Any space. A state is the choice that is to be made, which a space names, and the last decisions (``memory``). The paper's is the layer before, the
+   depth, and the binned size, written for its own space; here that space's names hold the depth and the size.
+2. The schedule is shortened to the expected number of trials; its proportions are the paper's.
+3. A reward is taken as it is while all of them lie in [0, 1], as accuracies do; otherwise it is rescaled by the lowest and the highest so far, anew
+   at each replay. The paper has accuracies only.
+4. Asynchronous: whoever finishes is learned from, with ``replays`` updates. The paper's server does the same.
+5. By default an architecture is not proposed twice; the paper's agent draws it again and remembers it again.
+6. Failed, pruned and infeasible trials count as the worst reward so far; several objectives by front. The paper has neither.
+"""
+
+import random
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import ClassVar, Final, NamedTuple
+
+from searchitect.core.architecture import Architecture
+from searchitect.core.errors import SettingError
+from searchitect.core.objective import Objective
+from searchitect.core.space import Space
+from searchitect.core.strategy import Strategy
+from searchitect.core.trial import Proposal, Trial, TrialState
+from searchitect.strategies.picks import Pick, Picks, Site
+from searchitect.strategies.rewards import Rewards, propose_new
+from searchitect.strategies.seen import Seen
+
+SCHEDULE: Final = (
+    *((1.0, 1500), (0.9, 100), (0.8, 100), (0.7, 100)),
+    *((0.6, 150), (0.5, 150), (0.4, 150), (0.3, 150), (0.2, 150), (0.1, 150)),
+)
+"""Epsilon, and for how many different architectures; 2,700 together."""
+_INITIAL: Final = 0.5
+
+
+class Step(NamedTuple):
+    """An action: ``place`` of the options [``first``, ``stop``) in the state whose values are ``row``."""
+
+    row: list[float]
+    first: int
+    stop: int
+    place: int
+
+
+def sweep(steps: Sequence[Step], reward: float, learning_rate: float) -> None:
+    """Update the values of one episode, the last step first, so that the reward reaches the first one in a single pass.
+
+    The discount is 1, and only the last step is rewarded.
+    """
+    target = reward
+    for row, first, stop, place in reversed(steps):
+        row[place] += learning_rate * (target - row[place])
+        target = max(row[first:stop])
+
+
+class QLearning(Strategy):
+    """Epsilon-greedy tabular Q-learning with experience replay.
+
+    Args:
+        space: what can be built.
+        objectives: what is to become large or small, the first one leading.
+        seed: of this strategy's own generators; global generators are never touched.
+        expected_trials: how many different architectures the schedule is for; the paper's 2,700. Afterwards epsilon stays 0.1.
+        learning_rate: alpha in the paper, in (0, 1].
+        replays: K in the paper, how many remembered episodes are learned from after each trial.
+        memory: how many of the last picks belong to the state, beside the choice to be made; 0 is one table row per choice.
+        avoid_duplicates: redraw an architecture that was proposed before (up to 20 times, then draw at random). The paper draws it
+            again and reuses its score, which is free in a search, but not in the usual simulations.
+    """
+
+    summary: ClassVar[str] = "tabular Q-learning with experience replay and an epsilon schedule (Baker et al. 2017)"
+
+    def __init__(
+        self,
+        space: Space,
+        objectives: Sequence[Objective],
+        *,
+        seed: int = 0,
+        expected_trials: int = 2700,
+        learning_rate: float = 0.01,
+        replays: int = 100,
+        memory: int = 1,
+        avoid_duplicates: bool = True,
+    ) -> None:
+        super().__init__(space, objectives, seed=seed)
+        for name, value in (("expected_trials", expected_trials), ("replays", replays)):
+            if value < 1:
+                raise SettingError(f"{name} must be at least 1, got {value}")
+        if not 0 < learning_rate <= 1:
+            raise SettingError(f"learning_rate must lie in (0, 1], got {learning_rate}; the paper uses 0.01")
+        if memory < 0:
+            raise SettingError(f"memory must be at least 0, got {memory}; 1 is usual")
+        self.learning_rate = learning_rate
+        self.replays = replays
+        self.memory = memory
+        self.avoid_duplicates = avoid_duplicates
+        self._ends = [total * expected_trials / 2700 for total in accumulate(count for _, count in SCHEDULE)]
+        self._values: dict[tuple[str, ...], list[float]] = {}
+        self._picks = Picks()
+        self._rewards = Rewards()
+        self._experience: list[tuple[list[Step], float]] = []
+        self._judged: set[str] = set()
+        self._seen = Seen(space)
+
+    @property
+    def epsilon(self) -> float:
+        """How often a pick is random now: by the number of different architectures judged so far."""
+        return SCHEDULE[min(bisect_right(self._ends, len(self._judged)), len(SCHEDULE) - 1)][0]
+
+    def propose(self, rng: random.Random) -> Proposal | None:
+        """At each pick, with probability epsilon a random option, else the best; ties are broken at random."""
+        if self.epsilon >= 1:  # wholly random
+            drawn = self._seen.draw(rng)  # without avoid_duplicates nothing is ever seen: a plain draw
+            proposal = None if drawn is None else Proposal(drawn, is_random=True)
+        elif self.avoid_duplicates:
+            proposal = propose_new(lambda: self._draw(rng), self._seen, rng)
+        else:
+            proposal = Proposal(self._draw(rng))
+        if proposal is not None and self.avoid_duplicates:
+            self._seen.add(self.space.key(proposal.architecture))
+        return proposal
+
+    def learn(self, trial: Trial) -> None:
+        """Remember the episode, also when it was had before, and replay some of all."""
+        self.adopt(trial)
+        reward = self._rewards.take(trial, self.values(trial))
+        if reward is None or not trial.architecture.decisions:
+            return
+        if trial.state is not TrialState.INFEASIBLE:
+            self._judged.add(trial.key)
+        self._experience.append((self._steps(self._picks.read(self.space, trial.architecture)), reward))
+        rng = random.Random(f"{self.seed}/replay/{len(self._experience)}")
+        for steps, remembered in rng.choices(self._experience, k=self.replays):
+            sweep(steps, self._rescaled(remembered), self.learning_rate)
+
+    def adopt(self, trial: Trial) -> None:
+        """Remember what is being tried."""
+        if self.avoid_duplicates:
+            self._seen.add(trial.key)
+
+    def notes(self) -> list[str]:
+        """What it did, for the report."""
+        return [
+            f"Q-learning: {len(self._experience)} episodes of {len(self._judged)} different architectures, "
+            f"{len(self._values)} states; epsilon was {self.epsilon:g} at the end."
+        ]
+
+    def _draw(self, rng: random.Random) -> Architecture:
+        epsilon = self.epsilon
+        taken: list[str] = []
+
+        def take(site: Site, first: int, stop: int) -> int:
+            row = self._values.get(self._state(site, taken), [_INITIAL] * len(site.weights))
+            if rng.random() < epsilon:
+                place = rng.choices(range(first, stop), site.weights[first:stop])[0]
+            else:
+                best = max(row[first:stop])
+                place = rng.choice([p for p in range(first, stop) if row[p] == best])
+            taken.append(f"{site.name}={place}")
+            return place
+
+        return self._picks.draw(self.space, take, rng)
+
+    def _steps(self, picks: Sequence[Pick]) -> list[Step]:
+        taken: list[str] = []
+        steps = []
+        for site, first, stop, place in picks:
+            row = self._values.setdefault(self._state(site, taken), [_INITIAL] * len(site.weights))
+            steps.append(Step(row, first, stop, place))
+            taken.append(f"{site.name}={place}")
+        return steps
+
+    def _state(self, site: Site, taken: Sequence[str]) -> tuple[str, ...]:
+        return (site.name, *taken[max(len(taken) - self.memory, 0) :])
+
+    def _rescaled(self, reward: float) -> float:
+        low, high = self._rewards.lowest, self._rewards.highest
+        if low >= 0 and high <= 1:
+            return reward
+        return (reward - low) / (high - low) if high > low else _INITIAL
