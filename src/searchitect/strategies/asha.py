@@ -12,19 +12,17 @@ Differs from the paper:
 4. Several objectives: non-dominated fronts, then crowding distance. The paper has one.
 """
 
-import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from searchitect.core.errors import SettingError
 from searchitect.core.objective import Objective
 from searchitect.core.space import Space
 from searchitect.core.strategy import Strategy
-from searchitect.core.trial import Fidelity, Proposal, Trial, TrialState
-from searchitect.strategies import make_strategy
-from searchitect.strategies.rungs import INFEASIBLE, LOST, MEASURED, Entry, Rung, rungs
+from searchitect.core.trial import Fidelity, Proposal, Trial
+from searchitect.strategies.inner import inner_strategy, notes_of
+from searchitect.strategies.rungs import Rung, entry_of, rungs
 
 
 class Asha(Strategy):
@@ -63,15 +61,9 @@ class Asha(Strategy):
         inner_options: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(space, objectives, seed=seed)
-        if isinstance(inner, Strategy) and inner_options:
-            raise SettingError(
-                f"inner_options={dict(inner_options)} need inner to be a name: give them to {type(inner).__name__} itself"
-            )
         self.eta = eta
         self.fidelities = [Fidelity(epochs, data, resolution) for epochs in rungs(base_epochs, max_epochs, eta)]
-        self.inner = (
-            inner if isinstance(inner, Strategy) else make_strategy(inner, space, objectives, seed, **(inner_options or {}))
-        )
+        self.inner = inner_strategy(inner, space, objectives, seed, inner_options)
         self._rungs = [Rung() for _ in self.fidelities]
         self._height = {fidelity: k for k, fidelity in enumerate(self.fidelities)}
 
@@ -91,12 +83,9 @@ class Asha(Strategy):
         if k is None:
             return
         self._pass_on(trial, k)
-        values = self.values(trial)
-        measured = all(map(math.isfinite, values))
-        if trial.state is TrialState.INFEASIBLE and not measured:
-            return  # never trained
-        group = {TrialState.COMPLETE: MEASURED, TrialState.INFEASIBLE: INFEASIBLE}.get(trial.state, LOST)
-        self._rungs[k].enter(Entry(trial.key, trial.id, trial.architecture, group if measured else LOST, values))
+        entry = entry_of(trial, self.values(trial))
+        if entry is not None:
+            self._rungs[k].enter(entry)
 
     def adopt(self, trial: Trial) -> None:
         """Remember what is being promoted, and tell ``inner`` of what is being tried at the base."""
@@ -112,8 +101,7 @@ class Asha(Strategy):
         ]
         levels = ", ".join(f"{fidelity.epochs:g}" for fidelity in self.fidelities)
         said = f"Asynchronous successive halving at {levels} epochs (eta {self.eta:g})"
-        own: list[str] = getattr(self.inner, "notes", list)()
-        return [f"{said}: {', '.join(steps)}." if steps else f"{said}.", *own]
+        return [f"{said}: {', '.join(steps)}." if steps else f"{said}.", *notes_of(self.inner)]
 
     def _pass_on(self, trial: Trial, k: int) -> None:
         """What follows from a trial at rung ``k``, whether it has ended or still runs."""

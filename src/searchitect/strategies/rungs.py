@@ -2,11 +2,13 @@
 
 import math
 from bisect import bisect_left, insort
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from searchitect.core.architecture import Architecture
 from searchitect.core.errors import SettingError
+from searchitect.core.trial import Trial, TrialState
 from searchitect.metrics.pareto import best_first
 
 _Place: TypeAlias = tuple[int, float, int, str]  # group, badness, trial id, key: smaller is better; ties go to the older trial
@@ -58,6 +60,25 @@ class Entry:
     architecture: Architecture
     group: int
     values: tuple[float, ...]
+
+
+def entry_of(trial: Trial, values: Sequence[float]) -> Entry | None:
+    """The entry of a trial that ended, with its objective values (`Strategy.values`); ``None`` for one that was never trained."""
+    measured = all(map(math.isfinite, values))
+    if trial.state is TrialState.INFEASIBLE and not measured:
+        return None
+    group = {TrialState.COMPLETE: MEASURED, TrialState.INFEASIBLE: INFEASIBLE}.get(trial.state, LOST)
+    return Entry(trial.key, trial.id, trial.architecture, group if measured else LOST, tuple(values))
+
+
+def best_entries(entries: Iterable[Entry]) -> list[Entry]:
+    """The best first: by group, then by value or by non-dominated front and crowding distance, then the older trial."""
+    given = sorted(entries, key=lambda entry: entry.trial)
+    found: list[Entry] = []
+    for group in (MEASURED, INFEASIBLE, LOST):
+        members = [entry for entry in given if entry.group == group]
+        found += [members[place] for place in best_first([entry.values for entry in members])]
+    return found
 
 
 class Rung:
@@ -116,8 +137,5 @@ class Rung:
 
     def _order_anew(self) -> None:
         self._order, self._waiting, self._place = [], [], {}
-        for group in (MEASURED, INFEASIBLE, LOST):
-            members = [entry for entry in self._entries.values() if entry.group == group]
-            for position, member in enumerate(best_first([entry.values for entry in members])):
-                entry = members[member]
-                self._put((group, float(position), entry.trial, entry.key))  # in order: each insertion is at the end
+        for position, entry in enumerate(best_entries(self._entries.values())):
+            self._put((entry.group, float(position), entry.trial, entry.key))  # in order: each insertion is at the end
