@@ -39,6 +39,7 @@ class TabularBenchmark(Estimator):
         is_prefix: a short training is the beginning of a long one, so that a promotion pays for the rest only.
         source: authors, year, where it comes from.
         licence: of the numbers.
+        made: how the table was made or imported, as JSON data: the settings of `searchitect.benchmarks.make.make_table`.
     """
 
     name: str
@@ -55,6 +56,7 @@ class TabularBenchmark(Estimator):
     is_prefix: bool = True
     source: str = ""
     licence: str = ""
+    made: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.score not in SCORES:
