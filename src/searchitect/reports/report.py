@@ -100,7 +100,7 @@ def _content(data: ReportData) -> dict[str, Any]:
         "is_multi_objective": len(goals) > 1,
         "charts": views,
         "summaries": _summaries(views, goal),
-        "chart_json": _script_json({"charts": views, "details": table.pop("details")}),
+        "chart_json": script_json({"charts": views, "details": table.pop("details")}),
         "importance": _importance(data, goal),
         "table": table,
         "states": [(state, counts[state]) for state in _STATES if state in counts],
@@ -114,7 +114,7 @@ def _content(data: ReportData) -> dict[str, Any]:
     }
 
 
-def _script_json(value: Any) -> Markup:
+def script_json(value: Any) -> Markup:
     """JSON inside a script element: no text of the run can end the element."""
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))

@@ -91,13 +91,15 @@ function draw(figure, view) {
   const plot = figure.querySelector(".plot"), width = plot.clientWidth, height = plot.clientHeight;
   if (!width) return;
   const [yLow, yHigh] = extent(view, 1, view.y), [xLow, xHigh] = extent(view, 0, view.x);
-  const [yTicks, yStep] = ticks(yLow, yHigh, height < 300 ? 5 : 6, view.y.kind);
+  const yMost = height < 300 ? 5 : 6;
+  const [yTicks, yStep] = view.y.log ? [logTicks(yLow, yHigh, yMost + 2), 0] : ticks(yLow, yHigh, yMost, view.y.kind);
   const yTexts = yTicks.map(value => write(view.y.kind, value, yStep));
   const left = 14 + 6.6 * Math.max(...yTexts.map(text => text.length), 3), top = 26, right = width - 8, bottom = height - 42;
   const [xTicks, xStep] = view.x.log ? [logTicks(xLow, xHigh, (right - left) / 58), 0] : ticks(xLow, xHigh, Math.max(2, (right - left) / 92), view.x.kind);
   const bend = view.x.log ? Math.log : value => value;
   const x = value => left + (right - left) * (bend(value) - bend(xLow)) / (bend(xHigh) - bend(xLow));
-  const y = value => bottom - (bottom - top) * (value - yLow) / (yHigh - yLow);
+  const yBend = view.y.log ? Math.log : value => value;
+  const y = value => bottom - (bottom - top) * (yBend(value) - yBend(yLow)) / (yBend(yHigh) - yBend(yLow));
 
   plot.replaceChildren();
   const root = svg("svg", {viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true"}, plot);
@@ -128,7 +130,7 @@ function draw(figure, view) {
     if (layer.type === "band") {
       const path = "M" + rows.map(row => `${x(row[0]).toFixed(1)} ${y(row[2]).toFixed(1)}`).join("L") + "L" +
         rows.slice().reverse().map(row => `${x(row[0]).toFixed(1)} ${y(row[1]).toFixed(1)}`).join("L") + "Z";
-      svg("path", {d: path, opacity: .18, style: `fill:${colour(layer.tone)}`}, inside);
+      svg("path", {d: path, opacity: layer.opacity || .18, style: `fill:${colour(layer.tone)}`}, inside);
     } else if (layer.type === "limit") {
       const at = x(layer.rows[0][0]), turns = at > (left + right) / 2;
       svg("line", {x1: at, x2: at, y1: top, y2: bottom, "stroke-dasharray": "5 4", "stroke-width": 1.5, style: `stroke:${colour(layer.tone)}`}, root);
@@ -141,6 +143,7 @@ function draw(figure, view) {
       });
       if (rows.length === 1) path += "h0"; // a single look is a dot
       const line = svg("path", {d: path, fill: "none", "stroke-linejoin": "round", "stroke-linecap": rows.length === 1 ? "round" : "butt", "stroke-width": layer.thin ? 1.6 : 2.4, style: `stroke:${colour(layer.tone)}`}, inside);
+      if (layer.dash) line.setAttribute("stroke-dasharray", layer.dash);
       if (layer.thin) lines.push(line);
       rows.forEach(row => targets.push({row, layer, line, px: x(row[0]), py: clamp(row[1])}));
     } else {
@@ -170,6 +173,7 @@ function legend(figure, view) {
     seen.add(layer.name);
     const item = html("span", box), mark = svg("svg", {width: 18, height: 12, "aria-hidden": "true"}, item);
     if (layer.type === "points") svg("circle", {cx: 9, cy: 6, r: 4.5, style: layer.hollow ? `fill:none;stroke:${colour(layer.tone)}` : `fill:${colour(layer.tone)}`}, mark);
+    else if (layer.dash) svg("path", {d: "M0 6h18", "stroke-width": 2.4, "stroke-dasharray": layer.dash, style: `stroke:${colour(layer.tone)}`}, mark);
     else svg("rect", {x: 0, y: layer.type === "band" ? 0 : 4.5, width: 18, height: layer.type === "band" ? 12 : 3, opacity: layer.type === "band" ? .25 : 1, style: `fill:${colour(layer.tone)}`}, mark);
     html("span", item, layer.name);
   }
