@@ -4,6 +4,7 @@ import random
 import pytest
 
 from searchitect.core import Architecture, SpaceError
+from searchitect.core.choosing import is_varying_length
 
 from .spaces import NESTED_SIZE, Cells, Computing, Continuous, Nested, Single
 
@@ -79,9 +80,15 @@ def test_neighbours_differ_in_one_decision_each_and_none_is_missing() -> None:
 
 
 def test_abilities_are_computed_from_what_the_space_defines() -> None:
-    assert Nested().abilities() == {"sample", "mutate", "crossover", "enumerate", "open"}
+    assert Nested().abilities() == {"sample", "mutate", "crossover", "enumerate", "open", "grow"}
     assert Computing().abilities() == {"sample", "mutate", "crossover", "enumerate"}
     assert Continuous().abilities() == {"sample", "mutate", "crossover", "open"}
+
+
+def test_the_length_of_a_list_is_told_from_other_numbers() -> None:
+    space = Nested()
+    lengths = {path for path, domain in space.domains(space.sample(random.Random(0))).items() if is_varying_length(domain)}
+    assert lengths == {"blocks"}
 
 
 def test_an_architecture_without_decisions_is_refused_where_they_are_needed() -> None:

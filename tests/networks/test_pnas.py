@@ -1,13 +1,17 @@
 """Counts are those of the released code (tensorflow/models, research/slim/nets/nasnet/pnasnet.py), without the auxiliary head."""
 
+import random
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
+from searchitect.core import SpaceError, TaskInfo
 from searchitect.costs import count_macs, count_params
-from searchitect.networks import published
+from searchitect.networks import build, published
+from searchitect.reports import draw_architecture
+from searchitect.spaces.pnas import Pnas
 
 
 def pnasnet_5(**arguments: Any) -> nn.Module:
@@ -48,3 +52,22 @@ def test_it_can_be_trained_small() -> None:
     network = published("pnasnet-5", input_shape=(1, 8, 8), outputs=3, channels=4, cells=1, stem="cifar", stem_channels=None)
     network(torch.randn(2, 1, 8, 8)).square().sum().backward()
     assert all(parameter.grad is not None for parameter in network.parameters())
+
+
+def test_cells_of_fewer_blocks_are_built_and_drawn() -> None:
+    space = Pnas(least_blocks=1, channels=4, cells=1, stages=2)
+    info = TaskInfo("digits", "image-classification", (1, 8, 8), 10, 1000)
+    built = set()
+    for seed in range(12):
+        spec = space.sample(random.Random(seed)).spec
+        assert build(space, spec, info)(torch.randn(2, 1, 8, 8)).shape == (2, 10)
+        assert "<svg" in draw_architecture(spec, info)
+        built.add(len(spec["cells"]["normal"]["nodes"]))
+    assert built >= {1, 2, 5}
+
+
+def test_there_is_no_supernet_of_a_varying_number_of_blocks() -> None:
+    space = Pnas(least_blocks=1)
+    info = TaskInfo("digits", "image-classification", (1, 8, 8), 10, 1000)
+    with pytest.raises(SpaceError, match="set least_blocks equal to blocks"):
+        build(space, space.open_spec(), info)

@@ -1,11 +1,14 @@
 import itertools
 import math
+import random
 from typing import Any
 
 import pytest
 
 from searchitect.core.architecture import canonical_json
+from searchitect.core.errors import SettingError
 from searchitect.spaces.pnas import PNAS_OPERATIONS, PUBLISHED, Pnas
+from searchitect.testing import check_space
 
 
 def test_a_block_has_256_options_then_576_1024_1600_and_2304() -> None:
@@ -68,6 +71,29 @@ def test_there_are_31620_cells_of_two_blocks() -> None:
 def test_three_blocks_are_told_apart_exactly_where_no_renumbering_makes_them_equal() -> None:
     space = Pnas(blocks=3, operations=PNAS_OPERATIONS[:1])
     assert len({space.key(architecture) for architecture in space.enumerate()}) == distinct_cells(space)
+
+
+def test_the_number_of_blocks_may_vary() -> None:
+    space = Pnas(least_blocks=1)
+    assert space.size() == sum(math.prod([256, 576, 1024, 1600, 2304][:blocks]) for blocks in range(1, 6))
+    assert "grow" in space.abilities()
+    assert "grow" not in Pnas().abilities()
+    blocks = {len(space.sample(random.Random(seed)).spec["cells"]["normal"]["nodes"]) for seed in range(40)}
+    assert blocks == {1, 2, 3, 4, 5}
+    check_space(space)
+
+
+def test_cells_of_all_blocks_are_decided_and_named_as_before() -> None:
+    fixed, varying = Pnas(), Pnas(least_blocks=4)
+    architecture = fixed.sample(random.Random(0))
+    assert varying.decide({"normal": 5, **architecture.decisions}) == architecture
+    assert Pnas(least_blocks=5).sample(random.Random(0)) == architecture
+
+
+@pytest.mark.parametrize("least", [0, 6, 2.0, True])
+def test_a_least_number_of_blocks_outside_its_range_is_refused(least: Any) -> None:
+    with pytest.raises(SettingError, match=r"least_blocks of the space 'pnas' must be a whole number in \[1, blocks=5\]"):
+        Pnas(least_blocks=least)
 
 
 def test_the_released_cell_gives_out_all_blocks_though_one_of_them_is_read() -> None:

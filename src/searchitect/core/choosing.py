@@ -20,7 +20,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeGuard
 
 from searchitect.core.errors import SpaceError
 
@@ -85,11 +85,15 @@ class SomeDomain:
 
 @dataclass(frozen=True, slots=True)
 class NumberDomain:
-    """A number in [``low``, ``high``]; whole where both ends are ``int``; uniform in the logarithm where ``log``."""
+    """A number in [``low``, ``high``]; whole where both ends are ``int``; uniform in the logarithm where ``log``.
+
+    ``is_length``: it is how many bodies `Chooser.repeat` calls.
+    """
 
     low: float
     high: float
     log: bool = False
+    is_length: bool = False
 
     @property
     def whole(self) -> bool:
@@ -125,6 +129,11 @@ class NumberDomain:
 
 
 Domain: TypeAlias = OneDomain | SomeDomain | NumberDomain
+
+
+def is_varying_length(domain: Domain) -> TypeGuard[NumberDomain]:
+    """Whether it is the length of a repeated body, of which there are several."""
+    return isinstance(domain, NumberDomain) and domain.is_length and domain.low < domain.high
 
 
 def same_value(a: Any, b: Any) -> bool:
@@ -172,7 +181,7 @@ class Chooser(ABC):
         """``[body(0), body(1), ...]`` of a length between ``low`` and ``high``."""
         _check_range(name, low, high, False)
         path = self._prefix + name
-        length = self._take(path, NumberDomain(int(low), int(high)))
+        length = self._take(path, NumberDomain(int(low), int(high), is_length=True))
         return [self._inside(f"{path}/{index}/", partial(body, index)) for index in range(length)]
 
     def _take(self, path: str, domain: Domain) -> Any:
@@ -386,7 +395,7 @@ class OpenChooser(Chooser):
 
     def repeat(self, name: str, low: int, high: int, body: Callable[[int], Any]) -> Any:
         _check_range(name, low, high, False)
-        path = self._open(name, NumberDomain(int(low), int(high)))
+        path = self._open(name, NumberDomain(int(low), int(high), is_length=True))
         pairs = [self._collect(f"{path}/{i}/", partial(body, i)) for i in range(high)]
         return self._keep(Repeat(path, low, high, [p[0] for p in pairs], [p[1] for p in pairs]))
 

@@ -17,6 +17,7 @@ from searchitect.core.choosing import (
     RandomChooser,
     ReplayChooser,
     count_decisions,
+    is_varying_length,
     same_value,
 )
 from searchitect.core.errors import SettingError, SpaceError
@@ -202,7 +203,7 @@ class Space(ABC):
 
     @final
     def abilities(self) -> frozenset[str]:
-        """What the space offers: of sample, mutate, crossover, enumerate, open, edit, build."""
+        """What the space offers: of sample, mutate, crossover, enumerate, open, grow (a list whose length is chosen), edit, build."""
         offered = {"sample", "mutate"}
         if hasattr(self, "edit"):
             offered.add("edit")
@@ -210,17 +211,19 @@ class Space(ABC):
             offered.add("crossover")
         if hasattr(self, "build"):
             offered.add("build")
-        reader = OrderedChooser([])
+        reader, opened = OrderedChooser([]), OpenChooser()
         try:
             self.describe(reader)
             offered.add("enumerate")
         except SpaceError:
             pass
         try:
-            self.open_spec()
+            self.describe(opened)
             offered.add("open")
         except SpaceError:
             pass
+        if any(is_varying_length(domain) for domain in [*reader.domains.values(), *opened.domains.values()]):
+            offered.add("grow")
         return frozenset(offered)
 
     def _read(self, reader: Chooser) -> Architecture:

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import nn
 
+from searchitect.core.errors import SpaceError
 from searchitect.core.task import TaskInfo
 from searchitect.networks.nasnet_stacking import build_nasnet_stack, nasnet_operation
 from searchitect.spaces.pnas import PNAS_OPERATIONS
@@ -22,8 +23,12 @@ def build(spec: Any, info: TaskInfo, auxiliary: bool = False) -> nn.Module:
         auxiliary: with the auxiliary classifier; while training, forward then gives a pair.
 
     Raises:
-        SpaceError: for a malformed spec, and an image that is too small.
+        SpaceError: for a malformed spec, an image that is too small, and an open spec whose cells have no fixed number of blocks.
     """
+    if hasattr(spec["cells"].get("normal", {}).get("nodes"), "bodies"):
+        raise SpaceError(
+            "there is no supernet of PNAS cells with a varying number of blocks: set least_blocks equal to blocks, or leave it out"
+        )
     return build_nasnet_stack(
         spec, info, nasnet_operation, PNAS_OPERATIONS, "a PNASNet", has_reduction=False, auxiliary=auxiliary
     )

@@ -119,17 +119,21 @@ def choose_cell(
         operations: to choose from.
         combinations: ways to combine, to choose from; none: the results are added.
     """
-    nodes = []
-    for block in range(blocks):
-        states = range(block + 2)
-        path = f"{kind}/{block}"
-        sources = [choose(f"{path}/{half}/from", states) for half in ("first", "second")]
-        chosen = [choose(f"{path}/{half}/op", operations) for half in ("first", "second")]
-        node: dict[str, Any] = {"edges": [{"from": s, "op": op} for s, op in zip(sources, chosen, strict=True)]}
-        if combinations:
-            node["combine"] = choose(f"{path}/combine", combinations)
-        nodes.append(node)
+    nodes = [choose_block(choose, f"{kind}/{block}/", block, operations, combinations) for block in range(blocks)]
     return {"nodes": nodes, "concat": "loose"}
+
+
+def choose_block(
+    choose: Chooser, path: str, block: int, operations: Sequence[str], combinations: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Block ``block`` of a cell, counted from 0; its choices are named ``path`` + ``first/from`` and so on. See `choose_cell`."""
+    states = range(block + 2)
+    sources = [choose(f"{path}{half}/from", states) for half in ("first", "second")]
+    chosen = [choose(f"{path}{half}/op", operations) for half in ("first", "second")]
+    node: dict[str, Any] = {"edges": [{"from": s, "op": op} for s, op in zip(sources, chosen, strict=True)]}
+    if combinations:
+        node["combine"] = choose(f"{path}combine", combinations)
+    return node
 
 
 def released_cell(

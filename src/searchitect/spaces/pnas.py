@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 from searchitect.core.choosing import Chooser
-from searchitect.spaces.nasnet_stacking import CellStack, choose_cell, released_cell
+from searchitect.core.errors import SettingError
+from searchitect.spaces.nasnet_stacking import CellStack, choose_block, choose_cell, released_cell
 from searchitect.spaces.published import Published
 
 PNAS_OPERATIONS: Final = (
@@ -26,7 +27,12 @@ PNAS_OPERATIONS: Final = (
 
 @dataclass(frozen=True)
 class Pnas(CellStack):
-    """One cell of pairwise sums. See `CellStack` for the settings; a stage's first cell has stride 2, but in the first stage."""
+    """One cell of pairwise sums. See `CellStack` for the settings; a stage's first cell has stride 2, but in the first stage.
+
+    Attributes:
+        least_blocks: a cell has from this many up to ``blocks`` blocks, in [1, blocks]: with 1 the space is the one that PNAS
+            walks through from cells of one block on. ``None``: all cells have ``blocks``.
+    """
 
     name: ClassVar[str] = "pnas"
     summary: ClassVar[str] = "PNAS: one cell of up to five sums with 8 operations"
@@ -38,10 +44,30 @@ class Pnas(CellStack):
     cells: int = 3
     operations: tuple[str, ...] = PNAS_OPERATIONS
     first_previous: str = "raw"
+    least_blocks: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        least = self.least_blocks
+        if least is not None and (isinstance(least, bool) or not isinstance(least, int) or not 1 <= least <= self.blocks):
+            raise SettingError(
+                f"least_blocks of the space 'pnas' must be a whole number in [1, blocks={self.blocks}], or left out, got {least!r}"
+            )
 
     def describe(self, choose: Chooser) -> Any:
-        """Four decisions per block."""
-        return {"cells": {"normal": choose_cell(choose, "normal", self.blocks, self.operations)}, **self.stacking()}
+        """Four decisions per block, and the number of blocks where it varies."""
+        if self.least_blocks in (None, self.blocks):
+            cell = choose_cell(choose, "normal", self.blocks, self.operations)
+        else:
+            cell = self._growing(choose)
+        return {"cells": {"normal": cell}, **self.stacking()}
+
+    def _growing(self, choose: Chooser) -> dict[str, Any]:
+        """A cell of a varying number of blocks, whose decisions have the same names."""
+        nodes = choose.repeat(
+            "normal", self.least_blocks or 1, self.blocks, lambda block: choose_block(choose, "", block, self.operations)
+        )
+        return {"nodes": nodes, "concat": "loose"}
 
 
 def _pnasnet_5(space: Pnas) -> Any:

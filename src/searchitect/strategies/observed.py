@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm, rankdata
+from scipy.special import ndtri
 
 from searchitect.core.architecture import Architecture
 from searchitect.core.errors import SpaceError
 from searchitect.core.space import Space
 from searchitect.core.trial import Trial, TrialState
 from searchitect.metrics.pareto import best_first
+from searchitect.metrics.ranks import mean_ranks
 from searchitect.strategies.seen import Seen
 
 
@@ -40,6 +41,12 @@ class Observed:
 
     def __init__(self) -> None:
         self._by_key: dict[str, Observation] = {}
+        self._added: list[Observation] = []
+
+    @property
+    def additions(self) -> int:
+        """How many trials were taken in, an architecture that was tried twice counting twice."""
+        return len(self._added)
 
     def __len__(self) -> int:
         return len(self._by_key)
@@ -57,7 +64,12 @@ class Observed:
         if not known or not all(map(math.isfinite, values)):
             return False
         self._by_key[trial.key] = Observation(trial.id, trial.key, trial.architecture, tuple(values))
+        self._added.append(self._by_key[trial.key])
         return True
+
+    def after(self, additions: int) -> list[Observation]:
+        """The observations as they were after so many additions: what comes later changes nothing, not even a score."""
+        return list({o.key: o for o in self._added[:additions]}.values())
 
     def first(self, count: int) -> list[Observation]:
         """The first ``count`` observations."""
@@ -83,8 +95,8 @@ def normal_scores(scores: Sequence[float] | NDArray[np.float64]) -> NDArray[np.f
 
     Whatever follows does not change when the scores are transformed monotonously.
     """
-    ranks = rankdata(np.asarray(scores, dtype=np.float64))
-    quantiles: NDArray[np.float64] = norm.ppf((ranks - 0.5) / max(len(ranks), 1))
+    ranks = mean_ranks(np.asarray(scores, dtype=np.float64))
+    quantiles: NDArray[np.float64] = ndtri((ranks - 0.5) / max(len(ranks), 1))
     return quantiles
 
 
