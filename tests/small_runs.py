@@ -28,7 +28,7 @@ for kind, content in todo["steps"]:
     else:
         from searchitect import cli
 
-        cli._default_workers = lambda: 1  # starting worker processes takes longer than five trials
+        cli.default_workers = lambda: 1  # starting worker processes takes longer than five trials
         sys.argv = content
         try:
             cli.main()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from searchitect.api import Result, load_result, search
+    from searchitect.comparison import Comparison, compare
     from searchitect.core import (
         Architecture,
         Budget,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Architecture",
     "Budget",
+    "Comparison",
     "Constraint",
     "Estimator",
     "Fidelity",
@@ -49,6 +51,7 @@ __all__ = [
     "Trained",
     "Trial",
     "TrialState",
+    "compare",
     "load_result",
     "rebuild",
     "search",
@@ -58,6 +61,8 @@ __all__ = [
 _MODULES = {
     "Result": "searchitect.api",
     "load_result": "searchitect.api",
+    "Comparison": "searchitect.comparison",
+    "compare": "searchitect.comparison",
     "Trained": "searchitect.single",
     "rebuild": "searchitect.single",
     "train": "searchitect.single",

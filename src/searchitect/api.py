@@ -144,6 +144,7 @@ def search(
     strategy: StrategyLike = "auto",
     strategy_options: Mapping[str, Any] | None = None,
     estimator: EstimatorLike = "from-scratch",
+    estimator_options: Mapping[str, Any] | None = None,
     training: Mapping[str, Any] | None = None,
     fidelity: str | None = None,
     workers: int = 1,
@@ -172,6 +173,7 @@ def search(
         strategy: a name, a `Strategy`, or what makes one from (space, objectives, seed=...).
         strategy_options: of a named strategy.
         estimator: a name or an `Estimator`.
+        estimator_options: of a named estimator.
         training: changes to the training recipe, such as {"learning_rate": 0.01}.
         fidelity: "epochs=2,data=0.5,resolution=0.5": how thoroughly the first look at each architecture is; default: set by the budget.
         workers: evaluations at a time; above 1 each has a process of its own.
@@ -190,7 +192,7 @@ def search(
     parsed = parse_budget(budget)
     _check(workers=workers, seed=seed, time_limit=time_limit, baseline=baseline, final=final)
     loaded, final_estimator = None, None
-    judge = _estimator(estimator, training)
+    judge = _estimator(estimator, training, options=estimator_options)
     if data is not None:
         from searchitect.tasks import load_task
 
@@ -199,7 +201,7 @@ def search(
             from searchitect.training import paper_recipe
 
             paper_recipe(loaded.info)  # refused now, not in the final step
-    elif judge.builds:
+    elif judge.builds or judge.needs_task:
         raise SettingError(
             "data is missing: give a name, a path, arrays, a frame or a Dataset, or an estimator that needs no data"
         )
@@ -207,11 +209,11 @@ def search(
     chosen_space = _space(space, info)
     if loaded is not None and _can_build(chosen_space):
         final_estimator = judge if judge.builds and final == "usual" else _estimator("from-scratch", training, final)
-    objectives = _objectives(maximize, minimize, info)
+    objectives = _objectives(maximize, minimize, info, judge.measures)
     custom = None if judge.builds else [*(o.metric for o in objectives), *METRICS]
     constraints = [parse_constraint(text, custom) for text in ([where] if isinstance(where, str) else where)]
     if isinstance(estimator, str) and loaded is not None:
-        known = {*COSTS, *loaded.baseline_score}  # what training measures on a task of this kind
+        known = {*COSTS, *(judge.measures or loaded.baseline_score)}  # what training measures on a task of this kind
         for metric in (*(o.metric for o in objectives), *(c.metric for c in constraints)):
             if metric not in known:
                 raise unknown_name("metric", metric, known)
@@ -230,8 +232,9 @@ def search(
         "space": chosen_space.name,
         "space_config": canonical_json(chosen_space.config()),
         "strategy": strategy_name,
-        "strategy_options": canonical_json(dict(strategy_options or {})),
+        "strategy_options": canonical_json(_named(strategy_options or {})),
         "estimator": estimator if isinstance(estimator, str) else type(judge).__name__,
+        **({"estimator_options": canonical_json(dict(estimator_options))} if estimator_options else {}),
         "training": canonical_json(dict(training or {})),
         "where": [str(c) for c in constraints],
         "objectives": [str(o) for o in objectives],
@@ -243,7 +246,7 @@ def search(
         name=title,
         folder=folder,
         space=chosen_space,
-        make_strategy=_strategy_maker(strategy, dict(strategy_options or {}), template),
+        make_strategy=_strategy_maker(strategy, dict(strategy_options or {}), template, loaded, judge.has_fidelities),
         strategy_name=strategy_name,
         estimator=judge,
         final_estimator=final_estimator,
@@ -316,16 +319,24 @@ def _strategy_names() -> list[str]:
     return strategy_names()
 
 
-def _estimator(estimator: EstimatorLike, training: Mapping[str, Any] | None, base: str = "usual") -> Estimator:
+def _estimator(
+    estimator: EstimatorLike,
+    training: Mapping[str, Any] | None,
+    base: str = "usual",
+    options: Mapping[str, Any] | None = None,
+) -> Estimator:
     if training and "base" in training:
         raise SettingError("training: unknown setting 'base'; final='paper' chooses how the best are retrained")
     if not isinstance(estimator, str):
         if not isinstance(estimator, Estimator):
             raise SettingError(f"estimator must be a name or an Estimator, got {estimator!r}")
+        if options:
+            raise SettingError(f"estimator_options={dict(options)} need a name: give them to {type(estimator).__name__} itself")
         return estimator
-    from searchitect.estimators import make_estimator
+    from searchitect.estimators import find_estimator, make_estimator
 
-    return make_estimator(estimator, {**({} if base == "usual" else {"base": base}), **(training or {})})
+    own = training or {} if find_estimator(estimator).builds else {}  # of one that trains nothing, they are the final step's
+    return make_estimator(estimator, {**({} if base == "usual" else {"base": base}), **own, **(options or {})})
 
 
 def _space(space: SpaceLike, info: Any) -> Space:
@@ -348,11 +359,17 @@ def _can_build(space: Space) -> bool:
     return hasattr(space, "build") or find_spec(f"searchitect.networks.{space.name.replace('-', '_')}") is not None
 
 
-def _objectives(maximize: str | Sequence[str], minimize: str | Sequence[str], info: Any) -> tuple[Objective, ...]:
+def _objectives(
+    maximize: str | Sequence[str], minimize: str | Sequence[str], info: Any, measures: Mapping[str, str]
+) -> tuple[Objective, ...]:
     larger = [maximize] if isinstance(maximize, str) else list(maximize)
     smaller = [minimize] if isinstance(minimize, str) else list(minimize)
     costs_only = all(name in ("params", "macs", "memory", "latency") for name in smaller)
     if not larger and costs_only:  # a cost alone would be met by the smallest network: quality leads
+        if measures:
+            leading = next(iter(measures))
+            is_larger = measures[leading] == "max"
+            return parse_objectives([leading] if is_larger else [], [*([] if is_larger else [leading]), *smaller])
         if info is None:
             raise SettingError("maximize or minimize is missing: name a metric that the estimator gives")
         larger = ["accuracy" if info.is_classification else "r2"]
@@ -374,31 +391,52 @@ def _fidelity(text: str | None) -> tuple[Fidelity | None, bool]:
     return Fidelity(found.get("epochs", 1.0), found.get("data", 1.0), found.get("resolution", 1.0)), "epochs" in found
 
 
-def _strategy_maker(strategy: StrategyLike, options: dict[str, Any], template: Fidelity | None) -> Callable[..., Strategy]:
+def _named(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options as JSON data: functions, and strategies inside a strategy, by their names."""
+    return {
+        name: _named(value)
+        if isinstance(value, Mapping)
+        else getattr(value, "__name__", type(value).__name__)
+        if callable(value) or isinstance(value, Strategy)
+        else value
+        for name, value in options.items()
+    }
+
+
+def _strategy_maker(
+    strategy: StrategyLike,
+    options: dict[str, Any],
+    template: Fidelity | None,
+    task: Any = None,
+    has_fidelities: bool = True,
+) -> Callable[..., Strategy]:
     if isinstance(strategy, Strategy):
         return lambda *_: strategy
     if not isinstance(strategy, str):
         return lambda space, objectives, seed, _: strategy(space, objectives, seed=seed, **options)
     from searchitect.strategies import find_strategy, make_strategy, strategy_options
+    from searchitect.strategies.suggested import with_suggestions
 
     find_strategy(strategy)
 
     def make(space: Space, objectives: Sequence[Objective], seed: int, plan: Plan) -> Strategy:
-        suggested = {
-            "base_epochs": plan.base_epochs,
-            "max_epochs": plan.max_epochs,
-            "eta": plan.eta,
-            "expected_trials": plan.expected_trials,
-            "data": template.data if template else 1.0,
-            "resolution": template.resolution if template else 1.0,
-        }
         known = strategy_options(strategy)
-        if strategy == "regularized-evolution":  # the paper's 100 of 20,000 trials leaves nothing to evolve in a small budget
-            size = min(max(plan.expected_trials // 4, 8), 100)
-            suggested |= {"population_size": size, "sample_size": max(2, size // 4)}
-        return make_strategy(
-            strategy, space, objectives, seed, **{**{k: v for k, v in suggested.items() if k in known}, **options}
+        settings = with_suggestions(
+            strategy,
+            options,
+            expected_trials=plan.expected_trials,
+            base_epochs=plan.base_epochs if has_fidelities else plan.max_epochs,
+            max_epochs=plan.max_epochs,
+            eta=plan.eta,
+            data=template.data if template else 1.0,
+            resolution=template.resolution if template else 1.0,
         )
+        if task is not None and ("proxy" in known or "inner" in known):
+            from searchitect.proxies import make_scorer
+            from searchitect.strategies.trusted import with_scorers
+
+            settings = with_scorers(strategy, settings, lambda proxy: make_scorer(proxy, space, task, seed))
+        return make_strategy(strategy, space, objectives, seed, **settings)
 
     return make
 

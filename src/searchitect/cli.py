@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from searchitect.cli_arguments import default_workers, read_settings, read_shape, read_sizes
+from searchitect.cli_benchmarks import benchmarks
+from searchitect.cli_compare import compare
+from searchitect.cli_trust import trust
 from searchitect.core.errors import SearchitectError, SettingError
 
 if TYPE_CHECKING:
@@ -24,6 +28,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.add_typer(benchmarks, name="benchmarks")
+app.command(name="compare")(compare)
+app.command(name="trust")(trust)
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run, such as runs/digits.", show_default=False)]
 Channels = Annotated[int | None, typer.Option(help="Of the first stage.", show_default=False)]
@@ -35,7 +42,7 @@ Sizes = Annotated[
 ]
 INTERRUPTED = 130
 TRAINING_FILE = "training.json"  # in the folder of a single training
-ABILITIES = ("sample", "mutate", "crossover", "edit", "enumerate", "open")
+ABILITIES = ("sample", "mutate", "crossover", "edit", "enumerate", "open", "grow")
 
 
 @app.command()
@@ -73,7 +80,7 @@ def search(
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="Option of the strategy, or training.KEY=VALUE of the training recipe.",
+            help="Option of the strategy; estimator.KEY=VALUE of the estimator; training.KEY=VALUE of the training recipe.",
             show_default=False,
         ),
     ] = None,
@@ -102,7 +109,8 @@ def search(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
     """Find the best network for DATA. The same command again goes on where it stopped."""
-    strategy_options, training = _settings(set_ or [])
+    strategy_options, training = read_settings(set_ or [])
+    estimator_options = {key: strategy_options.pop(key) for key in list(strategy_options) if key.startswith("estimator.")}
     from searchitect.api import search as run
     from searchitect.api import shell_command
     from searchitect.search.progress import progress
@@ -120,9 +128,10 @@ def search(
             strategy=strategy,
             strategy_options=strategy_options,
             estimator=estimator,
+            estimator_options={key.removeprefix("estimator."): value for key, value in estimator_options.items()},
             training=training,
             fidelity=fidelity,
-            workers=workers if workers is not None else _default_workers(),
+            workers=workers if workers is not None else default_workers(),
             seed=seed,
             out=out,
             name=name,
@@ -181,7 +190,7 @@ def show(
     png: Annotated[Path | None, typer.Option(help="Write a drawing to this file.", show_default=False)] = None,
 ) -> None:
     """An architecture of a run, a paper or a space: what it is, what it costs, and a drawing."""
-    sizes = _sizes(channels, layers, cells, set_)
+    sizes = read_sizes(channels, layers, cells, set_)
     if (Path(what) / "run.json").exists():
         if sizes or input_ is not None or classes is not None:
             raise SettingError(
@@ -193,7 +202,7 @@ def show(
             raise SettingError(f"--trial {trial} is for the folder of a run, {what!r} is none")
         from searchitect.single import find
 
-        subject = find(what, sizes, _shape(input_), classes, seed)
+        subject = find(what, sizes, read_shape(input_), classes, seed)
         spec, info = subject.spec, subject.info
         _describe(subject)
     if svg is not None or png is not None:
@@ -295,12 +304,12 @@ def train(
     from searchitect.search.progress import steps_bar
     from searchitect.single import train as run
 
-    sizes, training = _settings(set_ or [])
+    sizes, training = read_settings(set_ or [])
     with steps_bar(quiet=quiet) as on_step:
         done = run(
             what,
             data,
-            settings={**_sizes(channels, layers, cells, None), **sizes},
+            settings={**read_sizes(channels, layers, cells, None), **sizes},
             epochs=epochs,
             final=final,
             training=training,
@@ -348,7 +357,7 @@ def rebuild(
     from searchitect.single import rebuild as run
 
     folder, subject, share = run(
-        what, _sizes(channels, layers, cells, set_), input_shape=_shape(input_), outputs=classes, out=out
+        what, read_sizes(channels, layers, cells, set_), input_shape=read_shape(input_), outputs=classes, out=out
     )
     _describe(subject)
     typer.echo(f"weights:    {share:.1%} of the parameters are copied, the others are newly drawn")
@@ -429,9 +438,9 @@ def list_(
 
         rows = [(n, f"{found.summary} ({found.source})") for n in published_names() for found in [find_published(n)]]
     elif what == "strategies":
-        from searchitect.strategies import find_strategy, strategy_names
+        from searchitect.strategies import strategy_summaries
 
-        rows = [(n, find_strategy(n).summary) for n in strategy_names()]
+        rows = list(strategy_summaries().items())
     elif what == "estimators":
         from searchitect.estimators import estimator_summaries
 
@@ -478,12 +487,6 @@ def _one_sentence() -> Iterator[None]:
         sys.exit(1)
 
 
-def _default_workers() -> int:
-    import os
-
-    return max(1, min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 8))
-
-
 def _list_spaces() -> None:
     """Each space at its published size: what it is, how large, what can be done with it."""
     from searchitect.single import decisions_of
@@ -509,48 +512,6 @@ def size_text(size: float | None) -> str:
     if size == float("inf"):
         return "continuous"
     return f"{size:,.0f} architectures" if size < 1e9 else f"{Decimal(size):.2e} architectures"
-
-
-def _sizes(channels: int | None, layers: int | None, cells: int | None, pairs: list[str] | None) -> dict[str, Any]:
-    """The sizes that were given, by the names of the space's settings."""
-    more, training = _settings(pairs or [])
-    if training:
-        raise SettingError("--set training.KEY=VALUE is for train and search")
-    given = {"channels": channels, "layers": layers, "cells": cells}
-    return {**{name: value for name, value in given.items() if value is not None}, **more}
-
-
-def _shape(text: str | None) -> tuple[int, ...] | None:
-    """3x32x32, or the number of columns."""
-    if text is None:
-        return None
-    parts = text.lower().replace("×", "x").split("x")
-    if len(parts) not in (1, 3) or not all(part.isdecimal() and int(part) > 0 for part in parts):
-        raise SettingError(
-            f"--input {text!r} is not understood: write CHANNELSxHEIGHTxWIDTH, such as 3x32x32, or a number of columns"
-        )
-    return tuple(map(int, parts))
-
-
-def _settings(pairs: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """``key=value`` pairs: those of the strategy, and those that begin with "training."."""
-    import json
-
-    strategy: dict[str, Any] = {}
-    training: dict[str, Any] = {}
-    for pair in pairs:
-        key, separator, text = pair.partition("=")
-        if not separator or not key:
-            raise SettingError(f"--set {pair!r} is not understood: write KEY=VALUE")
-        try:
-            value = json.loads(text)
-        except ValueError:
-            value = text
-        if key.startswith("training."):
-            training[key.removeprefix("training.")] = value
-        else:
-            strategy[key] = value
-    return strategy, training
 
 
 def _best_so_far(result: "Result") -> str | None:
