@@ -1,11 +1,12 @@
-"""The default: asynchronous successive halving over regularized evolution, sized to the number of trials to come.
+"""The default: asynchronous successive halving over a Gaussian process, or over evolution where that suits better.
 
-No paper: a combination of `asha` and `regularized_evolution`. Both are used as they are; this file only chooses their settings.
+No paper: a combination of `asha` with `gp` or `regularized_evolution`. They are used as they are; this file only chooses, and says why in
+docs/methods/auto.md.
 """
 
 import random
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from searchitect.core.errors import SettingError
 from searchitect.core.objective import Objective
@@ -13,14 +14,18 @@ from searchitect.core.space import Space
 from searchitect.core.strategy import Strategy
 from searchitect.core.trial import Proposal, Trial
 from searchitect.strategies import make_strategy
+from searchitect.strategies.inner import notes_of
+
+MOST_MODELLED: Final = 600
+"""Expected trials above which evolution takes the place of the process, whose proposals take longer with every trial."""
 
 
 class Auto(Strategy):
-    """Asynchronous successive halving whose new architectures come from regularized evolution without duplicates.
+    """Asynchronous successive halving whose new architectures come from the strategy that needs the fewest of them.
 
-    The population is a sixth of the expected trials (about a quarter of the new architectures), between 8 and 50, all drawn at
-    random first; tournaments take half of it. On random landscapes of 12 choices with noise, and 40 to 400 evaluations, a quarter
-    or an eighth with tournaments of half was best or near it, and smaller tournaments were clearly worse for short runs.
+    One objective and up to `MOST_MODELLED` expected trials: a Gaussian process on the structure of architectures, after three random ones.
+    Otherwise: regularized evolution without duplicates, with a population of a sixth of the expected trials, between 8 and 50, and
+    tournaments of half of it.
 
     Args:
         space: what can be built.
@@ -35,7 +40,7 @@ class Auto(Strategy):
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"sample", "mutate"})
-    summary: ClassVar[str] = "the default: successive halving over evolution, sized to the budget"
+    summary: ClassVar[str] = "the default: successive halving over a Gaussian process, or over evolution in long searches"
     chooses_fidelity: ClassVar[bool] = True
 
     def __init__(
@@ -54,22 +59,25 @@ class Auto(Strategy):
         super().__init__(space, objectives, seed=seed)
         if expected_trials < 1:
             raise SettingError(f"expected_trials must be at least 1, got {expected_trials}")
-        population_size = min(max(expected_trials // 6, 8), 50)
-        evolution = make_strategy(
-            "regularized-evolution",
-            space,
-            objectives,
-            seed,
-            population_size=population_size,
-            sample_size=population_size // 2,
-            avoid_duplicates=True,
-        )
+        if len(self.objectives) == 1 and expected_trials <= MOST_MODELLED and "edit" not in space.abilities():
+            inner = make_strategy("gp", space, objectives, seed)
+        else:
+            population_size = min(max(expected_trials // 6, 8), 50)
+            inner = make_strategy(
+                "regularized-evolution",
+                space,
+                objectives,
+                seed,
+                population_size=population_size,
+                sample_size=population_size // 2,
+                avoid_duplicates=True,
+            )
         self._halving = make_strategy(
             "asha",
             space,
             objectives,
             seed,
-            inner=evolution,
+            inner=inner,
             base_epochs=base_epochs,
             max_epochs=max_epochs,
             eta=eta,
@@ -91,5 +99,4 @@ class Auto(Strategy):
 
     def notes(self) -> list[str]:
         """What it did, for the report."""
-        said: list[str] = getattr(self._halving, "notes", list)()
-        return said
+        return notes_of(self._halving)
