@@ -1,17 +1,21 @@
 """Predictors on NAS-Bench-201: rank correlation on 1,000 cells that they have not seen, from 30 and from 100 labels.
 
 Labels are mean test accuracies after 200 epochs, handed in as ranks (quantiles of the normal distribution), as the strategies do. Three
-seeds, each with cells of its own. Needs SEARCHITECT_DATA; about 4 minutes on one core.
+seeds, each with cells of its own. Needs SEARCHITECT_DATA; about 4 minutes on one core. Names of predictors as arguments, such as
+"gp (wl)": only those are measured anew.
 """
 
+import json
 import random
 import statistics
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from measuring import save
+from measuring import RESULTS, save
 
 from searchitect.benchmarks import find_benchmark
 from searchitect.metrics.ranks import spearman
@@ -46,8 +50,10 @@ def main() -> None:
     space = tables["cifar10"].space
     drawn = [[space.sample(random.Random(f"{seed} {cell}")) for cell in range(max(LABELS) + HELD_OUT)] for seed in range(SEEDS)]
     truth = {name: [np.array([table.test(cell) for cell in cells]) for cells in drawn] for name, table in tables.items()}
-    rows: dict[str, Any] = {}
-    for title, (name, options) in PREDICTORS.items():
+    chosen, file = sys.argv[1:], RESULTS / f"{Path(__file__).stem}.json"
+    rows: dict[str, Any] = json.loads(file.read_text())["figures"]["predictors"] if chosen else {}
+    for title in chosen or PREDICTORS:
+        name, options = PREDICTORS[title]
         row: dict[str, Any] = {}
         for labels in LABELS:
             seconds: list[float] = []

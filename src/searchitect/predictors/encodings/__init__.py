@@ -15,19 +15,12 @@ from typing import Final
 
 from searchitect.core.errors import SpaceError, unknown_name
 from searchitect.core.space import Space
-from searchitect.predictors.encodings.cells import (
-    AdjacencyEncoding,
-    CountsEncoding,
-    GraphEncoding,
-    PathEncoding,
-    SubtreeEncoding,
-    has_few_paths,
-    operation_counts,
-    path_counts,
-)
+from searchitect.predictors.encodings.cells import AdjacencyEncoding, GraphEncoding, SubtreeEncoding
+from searchitect.predictors.encodings.counts import CountsEncoding, has_few_paths, operation_counts, path_counts
 from searchitect.predictors.encodings.decisions import PADDING, UNKNOWN, OneHotEncoding, TokenEncoding
 from searchitect.predictors.encodings.encoding import Encoding, draws
 from searchitect.predictors.encodings.operation_graphs import operation_graphs
+from searchitect.predictors.encodings.paths import PathEncoding
 
 _OF_DECISIONS: Final[dict[str, Callable[[Space], Encoding]]] = {"one-hot": OneHotEncoding, "tokens": TokenEncoding}
 _OF_GRAPHS: Final[dict[str, Callable[[Space], Encoding]]] = {
