@@ -67,6 +67,7 @@ def test_the_main_job_searches_by_the_proxy_and_trains_the_best(tmp_path: Path, 
         training={"learning_rate": 0.01},
         minimize="macs",
         budget="12trials",
+        workers=1,
         out=tmp_path / "run",
     )
     assert found.settings["settings"]["objectives"] == ["maximize score", "minimize macs"]

@@ -47,7 +47,7 @@ def test_a_disconnected_network_has_a_finite_score_below_the_others(name: str) -
 def test_it_scores_any_network_of_any_task_the_same_each_time(name: str, make) -> None:
     task = make()
     space = default_space(task.info)
-    architectures = [space.sample(random.Random(seed)) for seed in range(3)]
+    architectures = [space.sample(random.Random(seed)) for seed in range(3 if name == "az-nas" else 2)]  # two may share a rank
     if name in ("jacob_cov", "zen") and not task.info.is_image and not task.info.numeric:
         with pytest.raises(SettingError, match="categories only: use naswot"):
             make_scorer(name, space, task)
