@@ -55,9 +55,10 @@ def test_the_top_level_holds_what_an_own_part_needs():
 
 
 def test_the_names_of_the_top_level_are_those_of_the_rooms():
-    from searchitect import api, core, single
+    from searchitect import api, comparison, core, single
 
     homes = dict.fromkeys(("Result", "load_result", "search"), api) | dict.fromkeys(("Trained", "rebuild", "train"), single)
+    homes |= dict.fromkeys(("Comparison", "compare"), comparison)
     for name in searchitect.__all__:
         home = homes.get(name, core)
         assert getattr(searchitect, name) is getattr(home, name)

@@ -66,6 +66,13 @@ def test_a_misspelt_limit_is_refused_with_what_is_allowed(text: str, message: st
         parse_constraint(text)
 
 
+def test_latencies_on_other_devices_have_the_units_of_latency() -> None:
+    for text, limit in (("latency_pixel3<=5ms", 5), ("latency_pixel3<=5", 5), ("latency_pixel3<0.1s", 100)):
+        assert parse_constraint(text, ["latency_pixel3"]).limit == pytest.approx(limit)
+    with pytest.raises(ConstraintError, match="unknown unit 'kB' of latency_pixel3; allowed are 'us', 'ms', 's'"):
+        parse_constraint("latency_pixel3<=5kB", ["latency_pixel3"])
+
+
 def test_a_limit_may_name_a_metric_of_ones_own() -> None:
     assert parse_constraint("energy<=3", ["energy"]).metric == "energy"
     with pytest.raises(ConstraintError, match="unknown metric 'energy'"):

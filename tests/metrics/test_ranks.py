@@ -5,7 +5,7 @@ import pytest
 from scipy import stats  # type: ignore[import-untyped,unused-ignore]
 
 from searchitect.core import SettingError
-from searchitect.metrics import correlation_interval, kendall, spearman
+from searchitect.metrics import correlation_interval, kendall, mean_ranks, spearman
 
 CORRELATIONS = [kendall, spearman]
 
@@ -21,6 +21,10 @@ def test_a_case_by_hand() -> None:
     # 1 2 3 4 against 1 3 2 4: one discordant pair of six; rho = 1 - 6 * 2 / (4 * 15)
     assert kendall([1, 2, 3, 4], [1, 3, 2, 4]) == pytest.approx(4 / 6)
     assert spearman([1, 2, 3, 4], [1, 3, 2, 4]) == pytest.approx(0.8)
+
+
+def test_equal_numbers_share_their_mean_rank() -> None:
+    assert mean_ranks(np.array([3.0, 9.0, 3.0, 1.0])).tolist() == [2.5, 4, 2.5, 1]
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -148,10 +148,10 @@ def test_drawn_vectors_stay_in_range_and_near_the_points() -> None:
     assert np.mean(drawn[:, 2] == 1) == pytest.approx((2 * kept + h[2] / 4) / 3, abs=0.01)
 
 
-def tell(strategy: Bohb, count: int, epochs: float, score: Any, first: int = 0) -> None:
-    for number in range(first, first + count):
+def tell(strategy: Bohb, count: int, epochs: float, score: Any, base: float = 1) -> None:
+    for number in range(count):
         architecture = strategy.space.sample(random.Random(number))
-        trial = Trial(number, architecture, strategy.space.key(architecture), Fidelity(epochs), 0, resume=epochs > 1)
+        trial = Trial(number, architecture, strategy.space.key(architecture), Fidelity(epochs), 0, resume=epochs > base)
         trial.state, trial.metrics = TrialState.COMPLETE, {"score": score(architecture.spec)}
         strategy.tell(trial)
 
@@ -193,6 +193,48 @@ def test_the_model_is_of_the_largest_budget_that_tells_enough() -> None:
     assert proposed(plain)[0] > 0.4  # uniform draws have 0.2
     assert proposed(few)[0] > 0.4
     assert proposed(enough)[0] < 0.1
+
+
+@dataclass(frozen=True)
+class FewLabels(Space):
+    """64 architectures: three decisions of four labels."""
+
+    name = "few-labels"
+
+    def describe(self, choose: Chooser) -> Any:
+        return [choose(f"{place}", ["a", "b", "c", "d"]) for place in range(3)]
+
+
+def test_with_one_budget_it_takes_the_largest_ratio_of_two_product_densities() -> None:
+    """The authors' rule, written out: the best 15 %, but at least columns + 1, against the rest."""
+    space = FewLabels()
+
+    def score(spec: Any) -> float:  # no two are equal
+        return sum("acdb".index(label) * 4**place for place, label in enumerate(spec))
+
+    strategy = Bohb(space, SCORE, base_epochs=9, max_epochs=9, random_fraction=0, candidates=5000, bandwidth_factor=1)
+    tell(strategy, 40, 9, score, base=9)
+    told = {space.sample(random.Random(number)).text: space.sample(random.Random(number)).spec for number in range(40)}
+    ordered = sorted(told.values(), key=score, reverse=True)
+    assert len(ordered) >= 20
+    count = max(4, int(0.15 * len(ordered)))
+
+    def density(points: list[Any], spec: Any) -> float:
+        widths = []
+        for place in range(3):
+            shares = [sum(point[place] == label for point in points) / len(points) for label in "abcd"]
+            spread = math.sqrt((1 - sum(share**2 for share in shares)) / 2)
+            widths.append(min(max(1.06 * spread * len(points) ** (-1 / 7), 1e-3), 3 / 4))
+        return statistics.fmean(
+            math.prod(1 - h if point[place] == spec[place] else h / 3 for place, h in enumerate(widths)) for point in points
+        )
+
+    ratios = {a.text: density(ordered[:count], a.spec) / density(ordered[count:], a.spec) for a in space.enumerate()}
+    new = sorted((text for text in ratios if text not in told), key=lambda text: -ratios[text])
+    assert ratios[new[0]] > 1.01 * ratios[new[1]]
+    proposal = strategy.ask()
+    assert proposal is not None
+    assert proposal.architecture.text == new[0]
 
 
 def test_it_searches_better_than_hyperband_where_the_model_can_learn() -> None:

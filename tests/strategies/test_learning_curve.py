@@ -132,30 +132,30 @@ def test_the_inner_strategy_hears_one_result_per_architecture_the_forecast_where
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_it_goes_on_after_an_interruption_with_curves(workers: int) -> None:
-    whole = train(LearningCurve(SPACE, ACCURACY, max_epochs=END, inner="regularized-evolution"), 50, workers)
+    whole = train(LearningCurve(SPACE, ACCURACY, max_epochs=END, inner="regularized-evolution"), 40, workers)
     fresh = LearningCurve(SPACE, ACCURACY, max_epochs=END, inner="regularized-evolution")
-    told = whole[:37]
+    told = whole[:30]
     done = {trial.id for trial in told}
-    open_ids = [t for t in sorted(whole, key=lambda t: t.id) if t.id not in done and t.id < 37 + workers - 1]
+    open_ids = [t for t in sorted(whole, key=lambda t: t.id) if t.id not in done and t.id < 30 + workers - 1]
     for trial in told:
         fresh.tell(trial)
     if workers == 1:
-        rest = train(fresh, 50, told=told)[37:]
-        assert [(t.key, t.fidelity, t.parent) for t in rest] == [(t.key, t.fidelity, t.parent) for t in whole[37:]]
+        rest = train(fresh, 40, told=told)[30:]
+        assert [(t.key, t.fidelity, t.parent) for t in rest] == [(t.key, t.fidelity, t.parent) for t in whole[30:]]
     else:
         for trial in open_ids:
             running = Trial(
                 trial.id, trial.architecture, trial.key, trial.fidelity, 0, resume=trial.resume, parent=trial.parent
             )
             fresh.tell(running)
-        proposal, next_one = fresh.ask(), next(t for t in whole if t.id == 37 + workers - 1)
+        proposal, next_one = fresh.ask(), next(t for t in whole if t.id == 30 + workers - 1)
         assert proposal is not None
         assert (proposal.architecture, proposal.fidelity) == (next_one.architecture, next_one.fidelity)
 
 
 def test_with_several_objectives_only_rivals_that_are_no_worse_elsewhere_count() -> None:
     objectives = (*ACCURACY, Objective("size", "min"))
-    trials = train(LearningCurve(SPACE, objectives, max_epochs=END), 80)
+    trials = train(LearningCurve(SPACE, objectives, max_epochs=END), 60)
     found = list(courses(trials).values())[:-1]
     stopped = [c for c in found if c[-1].fidelity.epochs < END]
     ended: list[Trial] = [c[-1] for c in found if c[-1].fidelity.epochs == END]
@@ -201,7 +201,7 @@ def test_the_posterior_stops_what_is_hopeless_and_not_what_rises() -> None:
 
 
 def test_nonsense_is_refused() -> None:
-    wrong = ({"method": "magic"}, {"first": 0}, {"threshold": 2}, {"min_points": 2}, {"inner": "asha"})
+    wrong = ({"method": "magic"}, {"first": 0.001}, {"threshold": 2}, {"min_points": 2}, {"inner": "asha"})
     said = ("unknown method", "first must lie", "threshold must lie", "min_points must be", "chooses fidelities itself")
     for options, message in zip(wrong, said, strict=True):
         with pytest.raises(SettingError, match=message):

@@ -178,17 +178,17 @@ def noise_free_best(seed: int, **options: Any) -> float:
     return max(sum(t.architecture.spec) for t in trials) / 100
 
 
-# means of 60 runs of an independent implementation; the standard error of 7 runs is at most 0.009
+# means of 60 runs of an independent implementation; the standard error of 4 runs is at most 0.012
 @pytest.mark.parametrize(
     ("population_size", "sample_size", "aging", "expected"),
     [(100, 10, True, 0.898), (100, 25, True, 0.955), (100, 1, True, 0.636), (20, 5, True, 0.923), (100, 10, False, 0.899)],
 )
 def test_the_papers_toy_is_reproduced(population_size: int, sample_size: int, aging: bool, expected: float) -> None:
     options = {"population_size": population_size, "sample_size": sample_size, "aging": aging}
-    found = [noise_free_best(seed, **options) for seed in range(7)]
-    assert statistics.median(found) == pytest.approx(expected, abs=0.025)
+    found = [noise_free_best(seed, **options) for seed in range(4)]
+    assert statistics.mean(found) == pytest.approx(expected, abs=0.025)
 
 
 def test_random_search_on_the_papers_toy_is_far_behind() -> None:
     found = [noise_free_best(seed, population_size=1000, sample_size=1) for seed in range(5)]  # never leaves the random phase
-    assert statistics.median(found) == pytest.approx(0.661, abs=0.025)
+    assert statistics.mean(found) == pytest.approx(0.661, abs=0.025)

@@ -110,7 +110,8 @@ def parse_constraint(text: str, metrics: Iterable[str] | None = None) -> Constra
     known = [*COSTS, *(METRICS if metrics is None else metrics)]
     if metric not in known:
         raise ConstraintError(f"where={text!r}: {unknown_name('metric', metric, known)}")
-    scales = _SCALES.get(metric, {"": 1.0, "%": 0.01})
+    kind = "latency" if metric.startswith("latency_") else metric  # on a device that a table knows
+    scales = _SCALES.get(kind, {"": 1.0, "%": 0.01})
     if unit.lower() not in scales:
         allowed = ", ".join(repr(u) for u in scales if u) or "none"
         raise ConstraintError(f"where={text!r}: unknown unit {unit!r} of {metric}; allowed are {allowed}")

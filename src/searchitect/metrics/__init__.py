@@ -3,7 +3,7 @@
 from searchitect.metrics.best_of_n import BestOfN, expected_best, expected_best_curve
 from searchitect.metrics.bootstrap import bootstrap_interval, percentile_interval
 from searchitect.metrics.pareto import best_first, crowding_distance, hypervolume, non_dominated, non_dominated_ranks
-from searchitect.metrics.ranks import correlation_interval, kendall, spearman
+from searchitect.metrics.ranks import correlation_interval, kendall, mean_ranks, spearman
 
 __all__ = [
     "BestOfN",
@@ -15,6 +15,7 @@ __all__ = [
     "expected_best_curve",
     "hypervolume",
     "kendall",
+    "mean_ranks",
     "non_dominated",
     "non_dominated_ranks",
     "percentile_interval",

@@ -22,7 +22,7 @@ def spearman(a: Numbers, b: Numbers) -> float:
         SettingError: unless both have the same length, at least 2, without NaN.
     """
     x, y = _pair(a, b)
-    ranks_x, ranks_y = _mean_ranks(x), _mean_ranks(y)
+    ranks_x, ranks_y = mean_ranks(x), mean_ranks(y)
     ranks_x, ranks_y = ranks_x - ranks_x.mean(), ranks_y - ranks_y.mean()
     spread = math.sqrt(float(ranks_x @ ranks_x) * float(ranks_y @ ranks_y))
     return float(ranks_x @ ranks_y) / spread if spread > 0 else math.nan
@@ -63,6 +63,14 @@ def correlation_interval(
     return percentile_interval(known, level) if known else (math.nan, math.nan)
 
 
+def mean_ranks(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The ranks [n] of numbers [n] without NaN, 1 for the smallest; equal ones share their mean rank."""
+    _, which, counts = np.unique(x, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    means: NDArray[np.float64] = (last - (counts - 1) / 2)[which]
+    return means
+
+
 def _pair(a: Numbers, b: Numbers) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     x, y = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if x.ndim != 1 or x.shape != y.shape or len(x) < 2:
@@ -70,13 +78,6 @@ def _pair(a: Numbers, b: Numbers) -> tuple[NDArray[np.float64], NDArray[np.float
     if np.isnan(x).any() or np.isnan(y).any():
         raise SettingError("a rank correlation needs numbers without NaN: leave those pairs out")
     return x, y
-
-
-def _mean_ranks(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    _, which, counts = np.unique(x, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    means: NDArray[np.float64] = (last - (counts - 1) / 2)[which]
-    return means
 
 
 def _tied_pairs(values: Iterable[object]) -> int:
