@@ -1,16 +1,22 @@
 """Comparisons from their arguments to their report, on tables that are made here."""
 
+import csv
 import json
 import re
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from searchitect import comparison
 from searchitect.benchmarks import Entry
+from searchitect.benchmarks.files import save_table
+from searchitect.benchmarks.record import notes_of
+from searchitect.benchmarks.tabular import TabularBenchmark
 from searchitect.cli import app
 from searchitect.comparison import compare
 from searchitect.core import ConstraintError, DataError, RunError, SettingError
+from searchitect.spaces.nasbench201 import NasBench201
 from searchitect.strategies.random_search import RandomSearch
 from tests.benchmarks.tables import ones_table
 from tests.small_runs import run_steps
@@ -130,6 +136,39 @@ def test_more_seeds_and_strategies_go_on_with_what_is_there(tmp_path):
         compare(table, "random", queries=7, out=tmp_path / "c")
     with pytest.raises(RunError, match="holds a comparison with score='valid'"):
         compare(table, "random", queries=6, score="test", out=tmp_path / "c")
+
+
+def test_a_table_of_the_same_name_with_other_numbers_is_another_comparison(tmp_path):
+    compare(ones_table(4), "random", queries=2, seeds=1, out=tmp_path / "c")
+    with pytest.raises(RunError, match="holds a comparison with table="):
+        compare(ones_table(4, seed=1), "random", queries=2, seeds=1, out=tmp_path / "c")
+
+
+def test_a_table_of_ones_own_is_found_by_its_file_and_by_its_name(tmp_path, monkeypatch):
+    space = NasBench201(channels=8, cells=1, operations=("none", "nor_conv_3x3"), merges=False)
+    texts = {a.text: row for row, a in enumerate(space.enumerate())}
+    scores = np.linspace(0.1, 0.9, len(texts))
+    save_table(
+        tmp_path / "mine.npz",
+        TabularBenchmark("mine", space, texts, (3.0,), scores[:, None, None], scores[:, None], {"params": scores}),
+    )
+    monkeypatch.setenv("SEARCHITECT_DATA", str(tmp_path))
+    for on in ("mine", str(tmp_path / "mine.npz")):
+        done = compare(on, "random", queries=3, seeds=1, noisy=on == "mine", out=tmp_path / on.replace("/", "-"))
+        assert done.record["tasks"][0]["name"] == "mine"
+        exact = done.record["tasks"][0]["expected_random"]["n"]
+        assert exact == ([] if on == "mine" else [1, 2, 3]), "nothing exact is known where scores are a matter of luck"
+
+
+def test_options_that_differ_between_tables_are_told_for_each(tmp_path):
+    other = ones_table(4, name="other", fidelities=(1.0, 10.0))
+    done = compare([ones_table(4), other], "asha", queries=3, seeds=1, out=tmp_path / "c")
+    assert {name: options["max_epochs"] for name, options in done.record["strategies"]["asha"].items()} == {
+        "ones": 27,
+        "other": 10,
+    }
+    assert done.record["strategies"]["local-search"] == {"improvement": "first"}
+    assert "max_epochs" in (done.folder / "report.html").read_text()
 
 
 def test_a_search_by_test_scores_says_so_in_its_title(tmp_path):
@@ -265,6 +304,7 @@ record = found.record
 task = record["tasks"][0]
 print(json.dumps({
     "sentences": found.sentences["iris"], "drawn": task["drawn"], "runs": task["runs"], "access": record["protocol"]["test_access"],
+    "ends": {name: curve["x"][-1] for name, curve in task["anytime"]["passes"].items()},
     "splits": record["protocol"]["data.splits"], "strategies": list(record["strategies"]),
 }))
 """
@@ -278,8 +318,20 @@ def test_on_data_each_search_is_a_run_of_its_own_and_random_architectures_are_tr
         result = json.loads((tmp_path / "out" / f"{name}-0" / "result.json").read_text())
         assert record["runs"][name][0]["test"] == result["winner"]["test"]["accuracy"]
         assert result["baseline"] is None
+        with (tmp_path / "out" / f"{name}-0" / "trials.csv").open() as file:
+            trials = [t for t in csv.DictReader(file) if t["origin"] != "final" and t["state"] in ("complete", "pruned")]
+        passes = sum(float(t["epochs"]) for t in trials)
+        assert record["ends"][name] == pytest.approx(passes, rel=0.01), "a curve ends where its searches did"
     assert record["drawn"]["n"] == 1
     assert 0 <= record["drawn"]["mean"] <= 1
     assert record["access"] == {"iris": 1}
     assert set(record["splits"]["iris"]) == {"train", "valid", "test", "seed"}
     assert "too few for a claim" in record["sentences"][-1]
+
+
+def test_unequal_amounts_of_training_for_one_budget_are_told():
+    task = {"name": "iris", "kind": "data", "score": "valid", "axes": {"time": {}}}
+    rows = [{"task": "iris", "strategy": name, "seed": 0, "spent": spent} for name, spent in (("random", 9.0), ("slow", 4.0))]
+    (note,) = notes_of([task], rows, {})
+    assert "4 passes over the data with slow and 9 with random" in note
+    assert notes_of([task], [rows[0], rows[1] | {"spent": 5.0}], {}) == []

@@ -12,7 +12,19 @@ from pathlib import Path
 from typing import Any, Final
 
 from searchitect.benchmarks import BENCHMARKS, benchmark_names, find_benchmark, is_table, own_tables
-from searchitect.benchmarks.compare import ALWAYS, RANDOM, Arena, Arm, Maker, Row, Search, all_options, refusal, run_all
+from searchitect.benchmarks.compare import (
+    ALWAYS,
+    RANDOM,
+    Arena,
+    Arm,
+    Maker,
+    Row,
+    Search,
+    all_options,
+    fitting,
+    refusal,
+    run_all,
+)
 from searchitect.benchmarks.evidence import feasible_rows, table_evidence
 from searchitect.benchmarks.protocol import unsupported_claims
 from searchitect.benchmarks.record import code_state, make_record, table_fields, table_hash
@@ -241,22 +253,6 @@ def _check_words(report: Path, record: Mapping[str, Any]) -> None:
     if found:
         report.unlink()
         raise RunError(f"the report is not written: {found[0]}")
-
-
-def fitting(arms: Sequence[Arm], is_all: bool, refuses: Callable[[Arm], str]) -> tuple[list[Arm], dict[str, str]]:
-    """Who can take part, and why the others cannot. Who was named and cannot is an error; who was only meant by "all" is listed."""
-    taking_part, refused = [], {}
-    for arm in arms:
-        why = refuses(arm)
-        if not why:
-            taking_part.append(arm)
-        elif is_all or arm.name in ALWAYS:
-            refused[arm.name] = why
-        else:
-            raise SettingError(f"strategies: {arm.name!r} cannot take part: {why}")
-    if RANDOM in refused:
-        raise SettingError(f"strategies: random search cannot take part, and without it nothing is compared: {refused[RANDOM]}")
-    return taking_part, refused
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from searchitect.api import Result, load_result, search
-from searchitect.benchmarks.compare import RANDOM, Arm, Row, read_rows
+from searchitect.benchmarks.compare import RANDOM, Arm, Row, fitting, read_rows
 from searchitect.benchmarks.evidence import curve_of, results_of
 from searchitect.benchmarks.record import code_state, make_record
 from searchitect.core import (
@@ -72,8 +72,6 @@ def compare_on_data(
     Returns:
         The content of comparison.json; empty where it was interrupted.
     """
-    from searchitect.comparison import fitting
-
     spaces = [_space(data, settings) for data in settings.data]
     taking_part, refused = fitting(arms, is_all, lambda arm: _refusal(arm, spaces))
     jobs = [(seed, data, arm) for seed in range(settings.seeds) for data in settings.data for arm in taking_part]
@@ -268,9 +266,6 @@ def _evidence(data: str, found: Result, rows: Sequence[Row], untuned: Sequence[R
         "passes": {"label": "passes over the training data", "kind": "count", "place": 0},
         "time": {"label": "time of the search", "kind": "seconds", "place": 1},
     }
-    last = {
-        axis: max((row["trace"][-1][s["place"]] for row in rows if row.get("trace")), default=1.0) for axis, s in axes.items()
-    }
     size = found.settings["space"]["size"]
     return {
         "name": data,
@@ -287,7 +282,10 @@ def _evidence(data: str, found: Result, rows: Sequence[Row], untuned: Sequence[R
         "axes": axes,
         "anytime": {
             axis: {
-                name: curve_of([r | {"seconds": last[axis]} for r in mine], s["place"], float, None)
+                # each curve ends where the searches of its strategy ended
+                name: curve_of(
+                    [r | {"seconds": r["spent" if axis == "passes" else "seconds"]} for r in mine], s["place"], float, None
+                )
                 for name, mine in kept.items()
             }
             for axis, s in axes.items()

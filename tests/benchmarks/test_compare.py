@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from searchitect.benchmarks import find_benchmark
+from searchitect.benchmarks.by_hand import made_by_hand
 from searchitect.benchmarks.compare import (
     Arena,
     Arm,
@@ -18,6 +20,7 @@ from searchitect.benchmarks.compare import (
     all_options,
     given_options,
     make_arm,
+    proxy_on,
     read_rows,
     refusal,
     run_all,
@@ -25,6 +28,7 @@ from searchitect.benchmarks.compare import (
     summarise_trials,
 )
 from searchitect.benchmarks.statistics import expected_choice
+from searchitect.benchmarks.table_task import table_task
 from searchitect.core import Fidelity, SettingError, Trial, TrialState, parse_constraint
 from searchitect.metrics import expected_best
 from searchitect.strategies.random_search import RandomSearch
@@ -128,6 +132,8 @@ def test_options_come_from_the_budget_and_the_table_unless_given():
     evolution = Arm("regularized-evolution", "regularized-evolution", {"sample_size": 3})
     assert given_options(evolution, TABLE, 100) == {"population_size": 25, "sample_size": 3}
     assert all_options(evolution, TABLE, 100)["with_replacement"] is True
+    # each architecture costs 3/27, a third of them 6/27 more, a ninth 18/27 more: 7/27 on average
+    assert given_options(Arm("auto", "auto"), TABLE, 100)["expected_trials"] == 386
     asha = make_arm(Arm("asha", "asha"), TABLE, 100, 0)
     assert [fidelity.epochs for fidelity in asha.fidelities] == [3, 9, 27]
     assert make_arm(evolution, TABLE, 100, 7).seed == 7
@@ -228,3 +234,37 @@ def test_killed_it_loses_the_search_in_flight_only(tmp_path):
 def test_rows_are_plain_json():
     row = run_search(ARENA, Search("ones", Arm("asha", "asha"), 3))
     assert json.loads(json.dumps(row, allow_nan=False)) == row
+
+
+def test_a_strategy_of_ones_own_is_searched_anew_when_its_code_has_changed():
+    assert Arm("mine", Raises).identity != Arm("mine", Naps).identity
+    assert Arm("mine", Naps).identity == Arm("mine", Naps).identity
+    assert Arm("re", "random", {"a": 1}).identity == '{"a": 1}'
+
+
+def test_a_proxy_is_a_cost_of_the_table_or_looks_at_its_embedded_data_or_is_refused():
+    table = find_benchmark("digits-cells")
+    architecture = next(table.space.enumerate())
+    assert proxy_on(table, "params", 0)(architecture) == table.costs["params"][table.row(architecture)]
+    task = table_task(table)
+    assert (len(task.train), len(task.valid), len(task.test)) == (599, 599, 599)
+    assert task.fingerprint == table.made["fingerprint"], "the very split of the table: its test part stays unseen"
+    chain = table.space.from_string("|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|none~0|none~1|nor_conv_3x3~2|")
+    cut = table.space.from_string("|none~0|+|none~0|none~1|+|none~0|none~1|none~2|")
+    synflow = proxy_on(table, "synflow", 0)
+    assert synflow(chain) > synflow(cut)
+    with pytest.raises(SettingError, match=r"'synflow' needs networks on the data of the table 'ones'.* proxy=params"):
+        proxy_on(TABLE, "synflow", 0)
+    with pytest.raises(SettingError, match="did you mean 'synflow'"):
+        proxy_on(TABLE, "synflo", 0)
+    warm = Arm("zero-cost-warm-start", "zero-cost-warm-start", {"proxy": "params", "check": 4, "first": 2, "pool": 8})
+    assert "error" not in run_search(ARENA, Search("ones", warm, 0))
+    assert "needs networks" in refusal(Arm("zero-cost-warm-start", "zero-cost-warm-start"), TABLE, 12)
+
+
+def test_a_network_made_by_hand_is_known_where_the_table_holds_it():
+    table = find_benchmark("digits-cells")
+    found = made_by_hand(table)
+    chain = table.space.from_string("|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|none~0|none~1|nor_conv_3x3~2|")
+    assert found == {"what": "a chain of three 3x3 convolutions", "test": table.test(chain)}
+    assert made_by_hand(TABLE) == {}

@@ -200,8 +200,9 @@ def test_spaces_that_cannot_be_trained_as_a_whole_are_refused(tmp_path: Path, mo
     monkeypatch.setattr(making, "LIMIT", 63)
     with pytest.raises(SpaceError, match="has 64 architectures to train them all, at most 63 are"):
         make_table(SPACE, data, out=tmp_path / "out")
+    np.savez(tmp_path / "table.npz", x=np.random.default_rng(0).normal(size=(40, 3)), y=np.arange(40) % 2)
     with pytest.raises(SpaceError, match="is for image-classification, the data is for table-classification"):
-        make_table(NasBench201(operations=("none",)), "iris", out=tmp_path / "out")
+        make_table(NasBench201(operations=("none",)), tmp_path / "table.npz", out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -241,6 +242,17 @@ def test_short_curves_are_filled_and_failed_trainings_get_the_worst_score(tmp_pa
     assert table.tested.tolist() == [[0.75, 0.2], [0.2, 0.5]]
     assert table.seconds is not None
     assert table.seconds[0].tolist() == [(2 + 1) / 2, (4 + 2) / 2, (6 + 2) / 2, (8 + 2) / 2]
+
+
+def test_where_every_training_failed_there_is_no_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def evaluate(self: TrainAndTest, job: Job) -> Measurement:
+        return Measurement({"seconds": 1.0}, [], TrialState.FAILED, "the loss is not a number")
+
+    monkeypatch.setattr(TrainAndTest, "evaluate", evaluate)
+    with pytest.raises(
+        RunError, match=r"all 10 trainings failed, the first one since the loss is not a number: .*training\.learning_rate"
+    ):
+        make_table(SPACE, write_data(tmp_path), out=tmp_path / "out", **TWELVE)
 
 
 def test_figures_of_a_table_by_hand() -> None:

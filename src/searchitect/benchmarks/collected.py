@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from searchitect.benchmarks.rows import EqualRows
 from searchitect.benchmarks.tabular import TabularBenchmark
-from searchitect.core import Architecture, Space
+from searchitect.core import Architecture, RunError, Space
 
 
 def metric_of(task: Any) -> str:
@@ -42,7 +42,15 @@ def collect(
         epochs: of each training.
         seeds: trainings of each architecture.
         licence: of the numbers.
+
+    Raises:
+        RunError: where all trainings failed.
     """
+    if all(training["state"] == "failed" for training in trainings):
+        raise RunError(
+            f"all {len(trainings)} trainings failed, the first one since {trainings[0].get('reason', 'it broke off')}: change the "
+            "recipe, such as --set training.learning_rate=0.01, and write to another folder"
+        )
     from searchitect.costs import measure_costs
     from searchitect.networks import build
 

@@ -38,6 +38,7 @@ from searchitect.core import (
 from searchitect.proxies import make_scorer, proxy_names
 from searchitect.search.folder import write_text
 from searchitect.strategies import find_strategy, make_strategy, strategy_options
+from searchitect.strategies.rungs import rungs
 from searchitect.strategies.suggested import with_suggestions
 from searchitect.strategies.trusted import Proxy, with_scorers
 
@@ -109,7 +110,18 @@ def given_options(arm: Arm, table: TabularBenchmark, evaluations: float) -> dict
     """
     if not isinstance(arm.strategy, str):
         return dict(arm.options)
-    return with_suggestions(arm.strategy, arm.options, expected_trials=max(1, round(evaluations)), **table.halving())
+    halving = table.halving()
+    trials = evaluations
+    if "base_epochs" in strategy_options(arm.strategy):  # most of its trials are short
+        trials = evaluations / _cost_of_an_architecture(table, {**halving, **arm.options})
+    return with_suggestions(arm.strategy, arm.options, expected_trials=max(1, round(trials)), **halving)
+
+
+def _cost_of_an_architecture(table: TabularBenchmark, halving: Mapping[str, Any]) -> float:
+    """What successive halving spends on each architecture that it begins with, in full trainings: 1/eta of a rung goes on."""
+    levels = rungs(halving["base_epochs"], halving["max_epochs"], halving["eta"])
+    paid = [level - before if table.is_prefix else level for before, level in zip([0.0, *levels], levels, strict=False)]
+    return sum(epochs / levels[-1] / halving["eta"] ** step for step, epochs in enumerate(paid))
 
 
 def all_options(arm: Arm, table: TabularBenchmark, evaluations: float) -> dict[str, Any]:
@@ -160,6 +172,22 @@ def refusal(arm: Arm, table: TabularBenchmark, evaluations: float) -> str:
     except (SearchitectError, TypeError) as error:
         return str(error)
     return ""
+
+
+def fitting(arms: Sequence[Arm], is_all: bool, refuses: Callable[[Arm], str]) -> tuple[list[Arm], dict[str, str]]:
+    """Who can take part, and why the others cannot. Who was named and cannot is an error; who was only meant by "all" is listed."""
+    taking_part, refused = [], {}
+    for arm in arms:
+        why = refuses(arm)
+        if not why:
+            taking_part.append(arm)
+        elif is_all or arm.name in ALWAYS:
+            refused[arm.name] = why
+        else:
+            raise SettingError(f"strategies: {arm.name!r} cannot take part: {why}")
+    if RANDOM in refused:
+        raise SettingError(f"strategies: random search cannot take part, and without it nothing is compared: {refused[RANDOM]}")
+    return taking_part, refused
 
 
 def run_search(arena: Arena, job: Search) -> Row:

@@ -229,9 +229,29 @@ def notes_of(tasks: Sequence[Json], rows: Sequence[Row], refused: Mapping[str, s
             )
         if task["kind"] == "table" and "time" not in task["axes"]:
             notes.append(f"{task['name']}: the table has no training times; every evaluation takes as long as any other.")
+    notes += [note for task in tasks if task["kind"] == "data" and (note := _unequal_work(task["name"], rows))]
     failed = len(failures_of(rows))
     if failed:
-        notes.append(f"{failed} searches failed and are left out of every number; the same command tries them again.")
+        notes.append(
+            f"{failed} {'search' if failed == 1 else 'searches'} failed, left out of every number; the same command tries again."
+        )
     if refused:
-        notes.append(f"{len(refused)} strategies could not take part; the reasons are listed.")
+        notes.append(f"Could not take part: {', '.join(sorted(refused))}; the reasons are listed.")
     return notes
+
+
+def _unequal_work(task: str, rows: Sequence[Row]) -> str:
+    """A warning where equal budgets paid for unequal amounts of training: more than twice as many passes over the data."""
+    spent: dict[str, list[float]] = {}
+    for row in rows:
+        if row["task"] == task and "error" not in row:
+            spent.setdefault(row["strategy"], []).append(row["spent"])
+    medians = {name: float(np.median(found)) for name, found in spent.items()}
+    if not medians or max(medians.values()) <= 2 * min(medians.values()):
+        return ""
+    least, most = min(medians, key=lambda name: medians[name]), max(medians, key=lambda name: medians[name])
+    return (
+        f"{task}: the searches paid for unequal amounts of training, in the median {medians[least]:.3g} passes over the data with {least} and "
+        f"{medians[most]:.3g} with {most}. Where the budget is time, other load on the machine does that, or a strategy that is slow itself; "
+        "a budget such as 200epochs depends on neither."
+    )
