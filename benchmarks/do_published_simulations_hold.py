@@ -20,7 +20,7 @@ from searchitect.strategies import make_strategy
 RUNS = 300
 STRATEGIES: dict[str, dict[str, Any]] = {
     "random": {},
-    "regularized-evolution": {"population_size": 10, "sample_size": 3},
+    "regularized-evolution": {"population_size": 10, "sample_size": 3, "with_replacement": False},  # as the simulations had it
     "local-search": {},
 }
 EXPECTED = {  # mean after 100 and 300 evaluations, percent
