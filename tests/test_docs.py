@@ -16,7 +16,14 @@ from searchitect.strategies import find_strategy, strategy_names, strategy_optio
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-COMMANDS = typer.main.get_command(app).commands
+COMMANDS = {
+    " ".join([name, *inner]): found
+    for name, command in typer.main.get_command(app).commands.items()
+    for inner, found in (
+        [((sub,), each) for sub, each in command.commands.items()] if hasattr(command, "commands") else [((), command)]
+    )
+}
+"""By all their words, those of a group too: "benchmarks list"."""
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CLI = (ROOT / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
 PYTHON = (ROOT / "docs" / "reference" / "python.md").read_text(encoding="utf-8")
@@ -65,8 +72,10 @@ def test_every_command_in_the_pages_is_understood(content):
     for line in content.splitlines():
         words = shlex.split(line, comments=True)
         if words and words[0] == "searchitect":
-            command = COMMANDS[words[1]]
-            command.make_context(words[1], words[2:])  # raises for an unknown option or a missing argument
+            name = " ".join(words[1 : 3 if words[1] not in COMMANDS else 2])
+            COMMANDS[name].make_context(
+                name, words[1 + len(name.split()) :]
+            )  # raises for an unknown option or a missing argument
 
 
 @pytest.mark.parametrize("content", blocks("python"))

@@ -16,6 +16,7 @@ PROMISED = {
     "05_own_objective": "reaches worth",
     "06_own_data": "answers:",
     "07_table": "'id' was dropped",
+    "08_compare_strategies": "widest",
 }
 
 
@@ -37,7 +38,11 @@ def test_an_example_runs(example, tmp_path):
     # ONNX takes seconds to load and has tests of its own: here it counts as not installed
     printed = run_steps([("script", script.name)], tmp_path, hidden=("onnxscript",))
     assert PROMISED[example.stem] in printed
-    assert re.search(r"architectures of the space '\w+' were \w+", printed) or example.stem == "01_search_digits"
+    assert re.search(r"architectures of the space '\w+' were \w+", printed) or example.stem in (
+        "01_search_digits",
+        "08_compare_strategies",
+    )
     for folder in re.findall(r'out="([^"]+)"', script.read_text(encoding="utf-8")):
         assert (tmp_path / folder / "report.html").stat().st_size > 10_000
-        assert (tmp_path / folder / "model.safetensors").exists(), f"{folder} ended without a trained network"
+        if example.stem != "08_compare_strategies":  # on a table nothing is trained
+            assert (tmp_path / folder / "model.safetensors").exists(), f"{folder} ended without a trained network"
