@@ -121,7 +121,8 @@ def _cost_of_an_architecture(table: TabularBenchmark, halving: Mapping[str, Any]
     """What successive halving spends on each architecture that it begins with, in full trainings: 1/eta of a rung goes on."""
     levels = rungs(halving["base_epochs"], halving["max_epochs"], halving["eta"])
     paid = [level - before if table.is_prefix else level for before, level in zip([0.0, *levels], levels, strict=False)]
-    return sum(epochs / levels[-1] / halving["eta"] ** step for step, epochs in enumerate(paid))
+    eta = float(halving["eta"])
+    return sum(epochs / levels[-1] / eta**step for step, epochs in enumerate(paid))
 
 
 def all_options(arm: Arm, table: TabularBenchmark, evaluations: float) -> dict[str, Any]:
