@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
+LONGEST = 1500  # letters of a line; what is longer is for programs
 
 
 def shown(value: Any) -> str:
@@ -29,7 +30,7 @@ def section(path: Path) -> list[str]:
     rows = figures.pop("rows", None)
     for name, value in figures.items():
         inner = ", ".join(f"{k} {shown(v)}" for k, v in value.items()) if isinstance(value, dict) else shown(value)
-        lines.append(f"- {name}: {inner}")
+        lines.append(f"- {name}: {inner if len(inner) < LONGEST else f'see results/{path.name}'}")
     lines += ["", *(table(rows) if rows else [])]
     versions = ", ".join(f"{k} {v}" for k, v in content["versions"].items())
     lines += [
