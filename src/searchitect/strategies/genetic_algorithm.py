@@ -23,7 +23,7 @@ from searchitect.core.space import Space
 from searchitect.core.strategy import Strategy
 from searchitect.core.trial import Proposal, Trial
 from searchitect.metrics.pareto import best_first
-from searchitect.strategies.moves import Individual, check_rates, individual_of, new_child
+from searchitect.strategies.moves import Individual, check_rates, child_or_draw, individual_of
 from searchitect.strategies.seen import Seen
 
 
@@ -74,25 +74,8 @@ class GeneticAlgorithm(Strategy):
 
     def propose(self, rng: random.Random) -> Proposal | None:
         """Random draws until the population is full; then children."""
-        made = None
-        if len(self._alive) == self.population_size:
-            made = new_child(
-                self.space,
-                self._seen,
-                lambda: (self._parent(rng), self._parent(rng)),
-                rng,
-                self.crossover_rate,
-                self.mutation_rate,
-            )
-        if made is not None:
-            proposal = Proposal(made[0], parent=made[1])
-        else:
-            drawn = self._seen.draw(rng)
-            if drawn is None:
-                return None
-            proposal = Proposal(drawn, is_random=True)
-        self._seen.add(self.space.key(proposal.architecture))
-        return proposal
+        parents = (lambda: (self._parent(rng), self._parent(rng))) if len(self._alive) == self.population_size else None
+        return child_or_draw(self.space, self._seen, parents, rng, self.crossover_rate, self.mutation_rate)
 
     def learn(self, trial: Trial) -> None:
         """A complete trial enters; where that is one too many, the loser of a tournament leaves."""

@@ -9,7 +9,7 @@ from typing import Final
 from searchitect.core.architecture import Architecture
 from searchitect.core.errors import SettingError, SpaceError
 from searchitect.core.space import Space
-from searchitect.core.trial import Trial, TrialState
+from searchitect.core.trial import Proposal, Trial, TrialState
 from searchitect.strategies.seen import Seen
 
 _TRIES: Final = 4
@@ -127,6 +127,36 @@ def new_child(
             return child, first.trial
     near = mutated(space, seen, first.architecture, rng)
     return None if near is None else (near, first.trial)
+
+
+def child_or_draw(
+    space: Space,
+    seen: Seen,
+    parents: Callable[[], tuple[Individual, Individual]] | None,
+    rng: random.Random,
+    crossover_rate: float,
+    mutation_rate: float | None,
+) -> Proposal | None:
+    """A child (`new_child`), or a uniform draw where there is none or no population yet; ``None`` when nothing is left. It counts as seen.
+
+    Args:
+        space: tells how to cross and to mutate.
+        seen: what was tried.
+        parents: draws a pair; ``None``: there is no population yet.
+        rng: draws the rest.
+        crossover_rate: see `bred`.
+        mutation_rate: see `bred`.
+    """
+    made = None if parents is None else new_child(space, seen, parents, rng, crossover_rate, mutation_rate)
+    if made is not None:
+        proposal = Proposal(made[0], parent=made[1])
+    else:
+        drawn = seen.draw(rng)
+        if drawn is None:
+            return None
+        proposal = Proposal(drawn, is_random=True)
+    seen.add(space.key(proposal.architecture))
+    return proposal
 
 
 def check_rates(crossover_rate: float, mutation_rate: float | None) -> None:

@@ -23,7 +23,7 @@ from searchitect.core.space import Space
 from searchitect.core.strategy import Strategy
 from searchitect.core.trial import Proposal, Trial
 from searchitect.metrics.pareto import crowding_distance, non_dominated_ranks
-from searchitect.strategies.moves import Individual, check_rates, individual_of, new_child
+from searchitect.strategies.moves import Individual, check_rates, child_or_draw, individual_of
 from searchitect.strategies.seen import Seen
 
 
@@ -93,25 +93,8 @@ class Nsga2(Strategy):
 
     def propose(self, rng: random.Random) -> Proposal | None:
         """Random draws until the population is full; then children of winners of binary tournaments."""
-        made = None
-        if self._population:
-            made = new_child(
-                self.space,
-                self._seen,
-                lambda: (self._winner(rng), self._winner(rng)),
-                rng,
-                self.crossover_rate,
-                self.mutation_rate,
-            )
-        if made is not None:
-            proposal = Proposal(made[0], parent=made[1])
-        else:
-            drawn = self._seen.draw(rng)
-            if drawn is None:
-                return None
-            proposal = Proposal(drawn, is_random=True)
-        self._seen.add(self.space.key(proposal.architecture))
-        return proposal
+        parents = (lambda: (self._winner(rng), self._winner(rng))) if self._population else None
+        return child_or_draw(self.space, self._seen, parents, rng, self.crossover_rate, self.mutation_rate)
 
     def learn(self, trial: Trial) -> None:
         """Collect what completed; survival once there is enough."""
