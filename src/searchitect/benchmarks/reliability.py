@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from searchitect.core import SettingError
+from searchitect.metrics import ranks as rank_metrics
 from searchitect.metrics.bootstrap import percentile_interval, resample_places
 from searchitect.metrics.ranks import correlation_interval, kendall, spearman
 
@@ -95,10 +96,7 @@ def first_of(estimates: _Array, values: _Array, of: int) -> float:
 
 def mean_ranks(values: _Array) -> _Array:
     """1 for the highest; equal ones share their mean rank."""
-    above = (values[None, :] > values[:, None]).sum(axis=1)
-    ties = (values[None, :] == values[:, None]).sum(axis=1)
-    ranks: _Array = above + (ties + 1) / 2
-    return ranks
+    return rank_metrics.mean_ranks(-values)
 
 
 def sentences(name: str, found: dict[str, Any], metric: str) -> list[str]:
