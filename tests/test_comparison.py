@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from searchitect import comparison
-from searchitect.benchmarks import Entry
+from searchitect import comparison_on_tables
+from searchitect.benchmarks import BENCHMARKS, Entry
 from searchitect.benchmarks.files import save_table
 from searchitect.benchmarks.record import notes_of
 from searchitect.benchmarks.tabular import TabularBenchmark
@@ -256,15 +256,15 @@ def test_a_table_that_is_not_at_hand_says_so(tmp_path, monkeypatch):
 
 def catalogue(monkeypatch):
     """As if a table "ones" were in the catalogue."""
-    real = comparison.find_benchmark
+    real = comparison_on_tables.find_benchmark
 
     def find(name, *, folder=None, **options):
         if name == "ones":
             return ones_table(5, score=options["score"])
         return real(name, folder=folder, **options)
 
-    monkeypatch.setitem(comparison.BENCHMARKS, "ones", Entry(*([""] + [("",)] + [""] * 4)))
-    monkeypatch.setattr(comparison, "find_benchmark", find)
+    monkeypatch.setitem(BENCHMARKS, "ones", Entry(*([""] + [("",)] + [""] * 4)))
+    monkeypatch.setattr(comparison_on_tables, "find_benchmark", find)
 
 
 def test_the_command_prints_a_table_a_sentence_per_strategy_and_where_the_report_lies(tmp_path, monkeypatch):

@@ -4,16 +4,23 @@ import json
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from searchitect.benchmarks import find_benchmark
+from searchitect.benchmarks.files import load_table, save_table
+from searchitect.benchmarks.tabular import TabularBenchmark
 from searchitect.cli import app
-from searchitect.core import DataError, RunError, SearchitectError, SettingError
+from searchitect.core import Architecture, DataError, RunError, SearchitectError, SettingError, Space
 from searchitect.estimators.from_scratch import FromScratch
 from searchitect.metrics.ranks import spearman
 from searchitect.reports.scatter import draw_scatter
+from searchitect.spaces.nasbench201 import NasBench201
+from searchitect.tasks import Task
 from searchitect.testing import CountOnes
-from searchitect.trust import cross_predicted, trust
+from searchitect.trust import trust
+from searchitect.trust.estimates import cross_predicted
 from tests.real_data import real_data
 
 
@@ -83,18 +90,84 @@ def test_a_predictor_is_judged_by_the_half_that_it_has_not_seen() -> None:
 
 def test_on_a_table_nothing_is_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real_data("nasbench201.parquet")
+    table = find_benchmark("nasbench201:cifar10")  # read once
     monkeypatch.setattr(FromScratch, "evaluate", None)
-    found = trust("params", "nasbench201:cifar10", out=tmp_path / "t").record
+    found = trust("params", table, out=tmp_path / "t").record
     assert found["architectures"] == 200
     assert found["spearman"]["value"] == pytest.approx(0.753, abs=0.1)  # of all cells, exactly
-    short = trust("from-scratch", "nasbench201:cifar10", k=60, fidelity=12, out=tmp_path / "t").record
+    short = trust("from-scratch", table, k=60, fidelity=12, out=tmp_path / "t").record
     assert short["is_shown"]
-    free = trust("l2_norm", "nasbench201:cifar10", k=4, out=tmp_path / "t").record
+    free = trust("l2_norm", table, k=4, out=tmp_path / "t").record
     assert len(free["points"]) == 4
     with pytest.raises(DataError, match="naswot looks at data, which the table 'nasbench201:cifar10' does not hold"):
-        trust("naswot", "nasbench201:cifar10", k=4, out=tmp_path / "t")
+        trust("naswot", table, k=4, out=tmp_path / "t")
     with pytest.raises(SettingError, match="--space and --epochs are for data"):
-        trust("params", "nasbench201:cifar10", epochs=3, out=tmp_path / "t")
+        trust("params", table, epochs=3, out=tmp_path / "t")
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a table of one's own, "mine", of 31 small cells: the score rises with the parameters. Other folders are empty."""
+    monkeypatch.delenv("SEARCHITECT_DATA", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
+    space = NasBench201(channels=2, cells=1, operations=("none", "skip_connect", "nor_conv_1x1"))
+    texts = [a.text for a in space.enumerate()][::20]
+    params = np.array([100.0 + 10 * text.count("nor_conv") + row / 100 for row, text in enumerate(texts)])
+    scores = params / params.max()
+    table = TabularBenchmark(
+        name="mine of an earlier name",
+        space=space,
+        rows={text: row for row, text in enumerate(texts)},
+        epochs=(1.0, 3.0),
+        valid=np.stack([-scores, scores], axis=1)[:, :, None],
+        tested=scores[:, None],
+        costs={"params": params},
+    )
+    save_table(tmp_path / "tables" / "mine.npz", table)
+    return tmp_path / "tables"
+
+
+def test_a_table_of_ones_own_is_found_as_a_comparison_finds_it(
+    own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    by_folder = trust("params", "mine", k=10, tables=own)
+    assert by_folder.folder == Path("runs/trust-mine")
+    assert by_folder.record["on"] == "mine of an earlier name"
+    assert by_folder.record["spearman"]["value"] == pytest.approx(1)
+    by_path = trust("params", str(own / "mine.npz"), k=10)
+    by_object = trust("params", load_table(own / "mine.npz"), k=10)
+    monkeypatch.setenv("SEARCHITECT_DATA", str(own))
+    by_variable = trust("params", "mine", k=10)
+    assert by_folder.record == by_path.record == by_object.record == by_variable.record
+    short = trust("from-scratch", "mine", k=10, fidelity=2).record
+    assert short["spearman"]["value"] == pytest.approx(-1)  # after one epoch the order is the reverse
+    done = CliRunner().invoke(app, ["trust", "params", "--on", "mine", "--k", "10", "--tables", str(own)])
+    assert done.output.startswith(by_folder.sentences[0])
+
+
+def test_what_a_proxy_looks_at_is_asked_for_where_the_table_of_ones_own_has_no_data(own: Path, tmp_path: Path) -> None:
+    for estimator, said in (
+        ("naswot", "looks at data, which the table"),
+        ("l2_norm", "builds networks for the data of the table"),
+    ):
+        with pytest.raises(DataError, match=rf"{estimator} {said} 'mine of an earlier name'.*give them with --data"):
+            trust(estimator, "mine", k=4, tables=own, out=tmp_path / "t")
+    assert len(trust("l2_norm", "mine", k=4, tables=own, data="digits", out=tmp_path / "t").record["points"]) == 4
+
+
+def test_a_proxy_sees_the_very_split_of_a_table_whose_data_are_embedded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def score_all(name: str, space: Space, task: Task, architectures: list[Architecture], seed: int) -> list[float]:
+        seen.append(task)
+        return [1.0] * len(architectures)
+
+    monkeypatch.setattr("searchitect.proxies.score_all", score_all)
+    trust("naswot", "digits-cells", k=4, out=tmp_path / "t")
+    assert len(seen[0].train) == len(seen[0].valid) == len(seen[0].test) == 599
 
 
 @pytest.mark.parametrize(
@@ -106,7 +179,8 @@ def test_on_a_table_nothing_is_trained(tmp_path: Path, monkeypatch: pytest.Monke
         ({"data": "digits"}, "--data is for a table"),
         ({"on": "digits-cells", "estimator": "trees", "data": "digits"}, "--data is what a proxy looks at: 'trees' is none"),
         ({"on": "digits-cells", "task": "regression"}, "--target and --task say how --data is read"),
-        ({"on": "irisses"}, "irisses"),
+        ({"on": "irisses"}, "unknown table or data set 'irisses': did you mean 'iris'"),
+        ({"on": "digits-cell"}, "did you mean 'digits-cells'"),
         (
             {"fidelity": 1.0, "k": 5, "epochs": 2},
             "--fidelity is for from-scratch, last-value and learning-curve: 'params' has none",

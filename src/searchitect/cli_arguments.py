@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from searchitect.core.errors import SettingError
@@ -12,32 +13,47 @@ def default_workers() -> int:
     return max(1, min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 8))
 
 
-def read_settings(pairs: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """``key=value`` pairs: those of the strategy, and those that begin with "training."."""
-    strategy: dict[str, Any] = {}
-    training: dict[str, Any] = {}
-    for pair in pairs:
-        key, separator, text = pair.partition("=")
-        if not separator or not key:
-            raise SettingError(f"--set {pair!r} is not understood: write KEY=VALUE")
+def split_pair(option: str, pair: str, form: str = "KEY=VALUE") -> tuple[str, str]:
+    """``KEY=VALUE`` -> both sides. Raises `SettingError` where it is none; ``option`` and ``form`` are for its sentence."""
+    key, separator, text = pair.partition("=")
+    if not separator or not key.strip():
+        raise SettingError(f"{option} {pair!r} is not understood: write {form}")
+    return key.strip(), text
+
+
+def read_settings(pairs: Sequence[str] | None, *groups: str) -> dict[str, dict[str, Any]]:
+    """What ``--set`` was given: ``KEY=VALUE`` or ``GROUP.KEY=VALUE``, each value as JSON where it is that, otherwise as text.
+
+    Args:
+        pairs: as they were given; the last one of a key counts.
+        groups: such as "training", or the names of strategies.
+
+    Returns:
+        Group -> key -> value; under "" what belongs to no group, its keys as they were written.
+
+    Raises:
+        SettingError: for what is no pair.
+    """
+    found: dict[str, dict[str, Any]] = {group: {} for group in ("", *groups)}
+    for pair in pairs or ():
+        key, text = split_pair("--set", pair)
+        group, _, name = key.partition(".")
+        if not name or group not in groups:
+            group, name = "", key
         try:
-            value = json.loads(text)
+            found[group][name] = json.loads(text)
         except ValueError:
-            value = text
-        if key.startswith("training."):
-            training[key.removeprefix("training.")] = value
-        else:
-            strategy[key] = value
-    return strategy, training
+            found[group][name] = text
+    return found
 
 
 def read_sizes(channels: int | None, layers: int | None, cells: int | None, pairs: list[str] | None) -> dict[str, Any]:
     """The sizes that were given, by the names of the space's settings."""
-    more, training = read_settings(pairs or [])
-    if training:
+    found = read_settings(pairs, "training")
+    if found["training"]:
         raise SettingError("--set training.KEY=VALUE is for train and search")
     given = {"channels": channels, "layers": layers, "cells": cells}
-    return {**{name: value for name, value in given.items() if value is not None}, **more}
+    return {**{name: value for name, value in given.items() if value is not None}, **found[""]}
 
 
 def read_shape(text: str | None) -> tuple[int, ...] | None:

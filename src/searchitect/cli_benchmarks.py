@@ -137,12 +137,12 @@ def make(
     from searchitect.cli_arguments import default_workers, read_settings
     from searchitect.spaces import find_space, make_space
 
-    sizes, training = read_settings(set_ or [])
+    given = read_settings(set_, "training")
     defaults = find_space(space)().config()
     # a list may be written with commas
     sizes = {
         key: value.split(",") if isinstance(value, str) and isinstance(defaults.get(key), (tuple, list)) else value
-        for key, value in sizes.items()
+        for key, value in given[""].items()
     }
     name = name or f"{space}-{Path(data).stem}"
     folder = out or Path("tables") / name
@@ -154,7 +154,7 @@ def make(
             name=name,
             seeds=seeds,
             epochs=epochs,
-            training=training,
+            training=given["training"],
             target=target,
             valid=_fraction("valid", valid),
             test=_fraction("test", test),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from searchitect.cli_arguments import default_workers
+from searchitect.cli_arguments import default_workers, read_settings
 from searchitect.core.errors import SettingError, unknown_name
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def compare(
     """Compare strategies under one protocol, on tables with known answers or on data. The same command again goes on."""
     from searchitect.comparison import compare as run
 
-    options = _options(set_ or [])
+    options = _options(set_)
     with _progress(quiet=quiet) as show:
         found = run(
             on,
@@ -106,30 +106,23 @@ def _command() -> str:
     return shlex.join(["searchitect", *sys.argv[1:]])
 
 
-def _options(pairs: list[str]) -> dict[str, dict[str, Any]]:
-    """``strategy.option=value``, the value as JSON where it is that."""
-    import json
-
+def _options(pairs: list[str] | None) -> dict[str, dict[str, Any]]:
+    """Strategy -> its options, of ``STRATEGY.OPTION=VALUE``."""
     from searchitect.strategies import strategy_names, strategy_options
 
-    found: dict[str, dict[str, Any]] = {}
-    for pair in pairs:
-        key, separator, text = pair.partition("=")
-        strategy, dot, option = key.partition(".")
-        if not separator or not dot or not option:
-            raise SettingError(f"--set {pair!r} is not understood: write STRATEGY.OPTION=VALUE")
-        if strategy not in strategy_names():
-            raise unknown_name(f"strategy in --set {pair!r}:", strategy, strategy_names())
-        if option not in (known := strategy_options(strategy)):
-            if not known:
-                raise SettingError(f"--set {pair!r}: the strategy {strategy!r} has no options")
-            raise unknown_name(f"option of the strategy {strategy!r}", option, known)
-        try:
-            value = json.loads(text)
-        except ValueError:
-            value = text
-        found.setdefault(strategy, {})[option] = value
-    return found
+    found = read_settings(pairs, *strategy_names())
+    for key in found.pop(""):
+        strategy, _, option = key.partition(".")
+        if not option:
+            raise SettingError(f"--set {key!r} is not understood: write STRATEGY.OPTION=VALUE")
+        raise unknown_name(f"strategy in --set {key!r}:", strategy, strategy_names())
+    for strategy, options in found.items():
+        for option in options:
+            if not (known := strategy_options(strategy)):
+                raise SettingError(f"--set {strategy}.{option}: the strategy {strategy!r} has no options")
+            if option not in known:
+                raise unknown_name(f"option of the strategy {strategy!r}", option, known)
+    return {strategy: options for strategy, options in found.items() if options}
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from searchitect.cli_arguments import split_pair
 from searchitect.core.errors import SettingError
 
 
@@ -37,6 +38,9 @@ def trust(
     task: Annotated[str | None, typer.Option(help="classification or regression.", show_default=False)] = None,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
     workers: Annotated[int, typer.Option(help="Trainings at a time.")] = 1,
+    tables: Annotated[
+        Path | None, typer.Option(help="Folder of the tables' files; default: see benchmarks list.", show_default=False)
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder; default: runs/trust-ON.", show_default=False)] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
@@ -60,6 +64,7 @@ def trust(
             task=task,
             seed=seed,
             workers=workers,
+            tables=tables,
             out=out,
             on_done=show,
         )
@@ -78,10 +83,10 @@ def _epochs(text: str | None) -> float | None:
     """``epochs=1`` -> 1.0."""
     if text is None:
         return None
-    name, _, number = text.partition("=")
+    name, number = split_pair("--fidelity", text, "epochs=1")
     try:
-        if name.strip() == "epochs":
+        if name == "epochs":
             return float(number)
     except ValueError:
         pass
-    raise SettingError(f"fidelity={text!r} is not understood: write 'epochs=1'")
+    raise SettingError(f"--fidelity {text!r} is not understood: write epochs=1")

@@ -2,42 +2,19 @@
 
 import html
 import json
-import os
 import re
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from searchitect.benchmarks import BENCHMARKS, benchmark_names, find_benchmark, is_table, own_tables
-from searchitect.benchmarks.compare import (
-    ALWAYS,
-    RANDOM,
-    Arena,
-    Arm,
-    Maker,
-    Row,
-    Search,
-    all_options,
-    fitting,
-    refusal,
-    run_all,
-)
-from searchitect.benchmarks.evidence import feasible_rows, table_evidence
+from searchitect.benchmarks import names_table
+from searchitect.benchmarks.compare import ALWAYS, RANDOM, Arm, Maker, Row
 from searchitect.benchmarks.protocol import unsupported_claims
-from searchitect.benchmarks.record import code_state, make_record, table_fields, table_hash
 from searchitect.benchmarks.tabular import TabularBenchmark
-from searchitect.core import (
-    Constraint,
-    ConstraintError,
-    RunError,
-    SettingError,
-    Strategy,
-    parse_constraint,
-    unknown_name,
-)
+from searchitect.comparison_on_tables import compare_on_tables, identity_of, make_arena
+from searchitect.core import RunError, SettingError, Strategy, unknown_name
 from searchitect.search.folder import locked, prepare_folder, read_json, write_json
 from searchitect.strategies import find_strategy, strategy_names
 
@@ -47,7 +24,6 @@ DATA_SEEDS: Final = 5
 BUDGET: Final = "5m"
 SETTINGS_FILE: Final = "compare.json"
 RECORD_FILE: Final = "comparison.json"
-ROWS_FILE: Final = "searches.jsonl"
 REPORT_FILE: Final = "report.html"
 PICTURE_FILE: Final = "comparison.png"
 
@@ -154,13 +130,22 @@ def compare(
     title = "-".join(n.name if isinstance(n, TabularBenchmark) else n for n in names).replace(":", "-").replace("/", "-")
     folder = Path(out) if out is not None else Path("runs") / f"compare-{title}{'-test' if score == 'test' else ''}"
     said = command or f"searchitect.compare({', '.join(repr(getattr(n, 'name', n)) for n in names)}, ...)"
+    is_all = strategies == "all"
     if by_table:
-        arena = _arena(
-            names, score, noisy, tables, fidelity, limits, QUERIES if queries is None else queries, simulated_workers
+        arena = make_arena(
+            names,
+            score=score,
+            noisy=noisy,
+            folder=tables,
+            fidelity=fidelity,
+            where=limits,
+            queries=QUERIES if queries is None else queries,
+            simulated_workers=simulated_workers,
         )
-        return _on_tables(
-            arena, arms, strategies == "all", TABLE_SEEDS if seeds is None else seeds, workers, folder, said, on_progress
-        )
+        seeds = TABLE_SEEDS if seeds is None else seeds
+        with held(folder, identity_of(arena)):
+            record = compare_on_tables(arena, arms, is_all, seeds, workers, folder, said, on_progress)
+        return _finish(folder, record)
     from searchitect.comparison_on_data import DataSettings, compare_on_data
 
     settings = DataSettings(
@@ -174,62 +159,8 @@ def compare(
         workers=workers,
     )
     with held(folder, settings.identity()):
-        record = compare_on_data(settings, arms, strategies == "all", folder, said, on_progress)
+        record = compare_on_data(settings, arms, is_all, folder, said, on_progress)
     return _finish(folder, record)
-
-
-def _on_tables(
-    arena: Arena,
-    arms: Sequence[Arm],
-    is_all: bool,
-    seeds: int,
-    workers: int,
-    folder: Path,
-    command: str,
-    on_progress: Progress | None,
-) -> Comparison:
-    taking_part, refused = fitting(
-        arms,
-        is_all,
-        lambda arm: next((why for table in arena.tables.values() if (why := refusal(arm, table, arena.evaluations))), ""),
-    )
-    jobs = [Search(task, arm, seed) for seed in range(seeds) for task in arena.tables for arm in taking_part]
-    one = next(iter(arena.tables.values()))
-    identity = {
-        "on": list(arena.tables),
-        "table": {name: table_hash(table) for name, table in arena.tables.items()},
-        "score": one.score,
-        "epochs": [list(table.fidelities) for table in arena.tables.values()],
-        "noisy": one.noisy,
-        "queries": arena.evaluations,
-        "where": [str(limit) for limit in arena.constraints],
-        "simulated_workers": arena.simulated_workers,
-    }
-    with held(folder, identity):
-        version, is_dirty = code_state()
-        report = on_progress or (lambda *_: None)
-        try:
-            rows = run_all(arena, jobs, folder / ROWS_FILE, workers, version, lambda done, row: report(done, len(jobs), row))
-        except KeyboardInterrupt:
-            return Comparison(folder, {}, is_interrupted=True)
-        tasks = [
-            table_evidence(name, table, [r for r in rows if r["task"] == name], arena.evaluations, arena.constraints)
-            for name, table in arena.tables.items()
-        ]
-        by_test = " (test score drives the search)" if one.score == "test" else ""
-        record = make_record(
-            title=f"{len(taking_part)} strategies on {', '.join(arena.tables)}{by_test}",
-            command=command,
-            created=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-            settings={**identity, "seeds": seeds, "workers": workers},
-            strategies={arm.name: _options(arm, arena) for arm in taking_part},
-            refused=refused,
-            tasks=tasks,
-            rows=rows,
-            fields=table_fields(arena.tables, rows, arena.evaluations, arena.simulated_workers),
-            is_dirty=is_dirty,
-        )
-        return _finish(folder, record)
 
 
 def _finish(folder: Path, record: dict[str, Any]) -> Comparison:
@@ -287,21 +218,10 @@ def _names(on: str | TabularBenchmark | Sequence[str | TabularBenchmark]) -> lis
 
 
 def _are_tables(names: Sequence[str | TabularBenchmark], folder: str | Path | None) -> bool:
-    own = {path.stem for path in own_tables(folder)}
-    are = {
-        name: isinstance(name, TabularBenchmark) or name.partition(":")[0] in BENCHMARKS or name in own or is_table(Path(name))
-        for name in names
-    }
-    if all(are.values()):
-        return True
-    if any(are.values()):
+    are = {isinstance(name, TabularBenchmark) or names_table(name, folder) for name in names}
+    if len(are) > 1:
         raise SettingError("on names tables and data: they have budgets of different kinds, so compare them in two commands")
-    from searchitect.tasks.embedded import NAMES
-
-    for name in names:
-        if isinstance(name, str) and name not in NAMES and not os.path.exists(name):
-            raise unknown_name("table or data set", name, [*benchmark_names(), *sorted(own), *NAMES])
-    return False
+    return are == {True}
 
 
 def _arms(strategies: StrategiesLike, options: Mapping[str, Mapping[str, Any]]) -> list[Arm]:
@@ -338,79 +258,3 @@ def _arms(strategies: StrategiesLike, options: Mapping[str, Mapping[str, Any]]) 
         if name not in ordered:
             raise unknown_name("strategy in the options", name, ordered)
     return [Arm(name, maker, dict(options.get(name, {}))) for name, maker in ordered.items()]
-
-
-def _arena(
-    names: Sequence[str | TabularBenchmark],
-    score: str,
-    noisy: bool,
-    folder: str | Path | None,
-    fidelity: float | None,
-    where: Sequence[str],
-    queries: int,
-    simulated_workers: int,
-) -> Arena:
-    found: dict[str, TabularBenchmark] = {}
-    for name in names:
-        if score not in ("valid", "test"):
-            raise SettingError(f"score must be 'valid' or 'test', got {score!r}")
-        table = (
-            replace(name, score=score, noisy=noisy)  # type: ignore[arg-type]
-            if isinstance(name, TabularBenchmark)
-            else find_benchmark(name, folder=folder, score=score, noisy=noisy)
-        )
-        found[table.name] = table if fidelity is None else _at(table, fidelity)
-    constraints = tuple(_constraint(text, found) for text in where)
-    for table in found.values():
-        if not len(feasible_rows(table, constraints)):
-            closest = [
-                f"{c.metric} between {table.costs[c.metric].min():g} and {table.costs[c.metric].max():g}" for c in constraints
-            ]
-            raise ConstraintError(
-                f"no architecture of the table {table.name!r} meets {' and '.join(map(str, constraints))}: it has {', '.join(closest)}"
-            )
-    return Arena(found, queries, constraints, simulated_workers)
-
-
-def _at(table: TabularBenchmark, epochs: float) -> TabularBenchmark:
-    """The table with one fidelity only."""
-    if table.score == "test":
-        raise SettingError(
-            f"fidelity={epochs:g}: test scores are those of the full training; leave it out, or use score='valid'"
-        )
-    if epochs not in table.epochs:
-        raise SettingError(
-            f"fidelity={epochs:g}: the table {table.name!r} has scores after {', '.join(f'{e:g}' for e in table.epochs)} epochs"
-        )
-    place = table.epochs.index(epochs)
-    seconds = None if table.seconds is None else table.seconds[:, place : place + 1]
-    return replace(table, epochs=(epochs,), valid=table.valid[:, place : place + 1], seconds=seconds)
-
-
-def _constraint(text: str, tables: Mapping[str, TabularBenchmark]) -> Constraint:
-    trimmed = text.strip()
-    if trimmed.lower().startswith("latency_") and trimmed.lower().endswith("ms"):
-        trimmed = trimmed[:-2]
-    found = parse_constraint(trimmed, {cost for table in tables.values() for cost in table.costs})
-    for table in tables.values():
-        if found.metric not in table.costs:
-            raise ConstraintError(
-                f"where={text!r}: the table {table.name!r} does not tell {found.metric}; it has {', '.join(table.costs)}"
-            )
-    return found
-
-
-def _options(arm: Arm, arena: Arena) -> dict[str, Any]:
-    """All options of a strategy; by table, where the tables suggest different ones."""
-    found = {
-        name: {k: _shown(v) for k, v in all_options(arm, table, arena.evaluations).items()}
-        for name, table in arena.tables.items()
-    }
-    first = next(iter(found.values()))
-    return first if all(options == first for options in found.values()) else found
-
-
-def _shown(value: Any) -> Any:
-    return (
-        value if isinstance(value, (str, int, float, bool, type(None), list, dict)) else getattr(value, "__name__", repr(value))
-    )

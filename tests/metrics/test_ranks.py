@@ -5,7 +5,8 @@ import pytest
 from scipy import stats  # type: ignore[import-untyped,unused-ignore]
 
 from searchitect.core import SettingError
-from searchitect.metrics import correlation_interval, kendall, mean_ranks, spearman
+from searchitect.metrics import correlation_interval, kendall, mean_ranks, percentile_interval, ranks, spearman
+from searchitect.metrics.bootstrap import resample_places
 
 CORRELATIONS = [kendall, spearman]
 
@@ -60,7 +61,21 @@ def test_the_interval_holds_the_truth_and_shrinks_with_the_sample() -> None:
     assert correlation_interval(a, b, draws=50, seed=1) != correlation_interval(a, b, draws=50, seed=2)
 
 
+@pytest.mark.parametrize("n", [5, 10, 40])
+def test_the_interval_of_resamples_ranked_at_once_is_that_of_each_alone(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(n)
+    a = rng.integers(0, 6, n).astype(float)
+    b = a + rng.integers(0, 5, n)
+    a[0] = -math.inf
+    each = [spearman(a[places], b[places]) for places in resample_places(n, 300, 7)]
+    expected = percentile_interval([rho for rho in each if not math.isnan(rho)])
+    assert correlation_interval(a, b, spearman, draws=300, seed=7) == expected
+    monkeypatch.setattr(ranks, "_BLOCK", 50 * n)  # in several blocks
+    assert correlation_interval(a, b, spearman, draws=300, seed=7) == expected
+
+
 def test_the_interval_takes_the_correlation_asked_for() -> None:
     a, b = [1.0, 2, 3, 4, 5, 6], [2.0, 1, 4, 3, 6, 5]
     assert correlation_interval(a, b, spearman) != correlation_interval(a, b, kendall)
-    assert all(map(math.isnan, correlation_interval([1, 1, 1], a[:3])))
+    for correlation in CORRELATIONS:
+        assert all(map(math.isnan, correlation_interval([1, 1, 1], a[:3], correlation)))

@@ -19,6 +19,7 @@ __all__ = [
     "benchmark_names",
     "find_benchmark",
     "is_table",
+    "names_table",
     "own_tables",
     "tables_folders",
     "user_folder",
@@ -114,6 +115,26 @@ def own_tables(folder: str | Path | None = None) -> list[Path]:
     }
     found = [path for place in tables_folders(folder) if place.is_dir() for path in sorted(place.glob("*.npz"))]
     return [path for path in found if path.name not in known and is_table(path)]
+
+
+def names_table(name: str, folder: str | Path | None = None) -> bool:
+    """Whether a name stands for a table: of the catalogue, or of one's own, by its name or its path. Otherwise it stands for data.
+
+    Args:
+        name: what a command was given to work on.
+        folder: a further folder of tables, see `tables_folders`.
+
+    Raises:
+        SettingError: where it stands for neither.
+    """
+    own = [path.stem for path in own_tables(folder)]
+    if name.partition(":")[0] in BENCHMARKS or name in own or is_table(Path(name)):
+        return True
+    from searchitect.tasks.embedded import NAMES
+
+    if name not in NAMES and not os.path.exists(name):
+        raise unknown_name("table or data set", name, [*benchmark_names(), *sorted(own), *NAMES])
+    return False
 
 
 def is_table(path: Path) -> bool:

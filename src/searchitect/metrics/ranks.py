@@ -4,13 +4,16 @@ import math
 from bisect import bisect_right, insort
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from searchitect.core.errors import SettingError
 from searchitect.metrics.bootstrap import percentile_interval, resample_places
+
+_BLOCK: Final = 1_000_000
+"""Numbers of resamples that are ranked at once: they must fit into memory several times."""
 
 Numbers: TypeAlias = Sequence[float] | NDArray[np.float64]
 
@@ -22,10 +25,7 @@ def spearman(a: Numbers, b: Numbers) -> float:
         SettingError: unless both have the same length, at least 2, without NaN.
     """
     x, y = _pair(a, b)
-    ranks_x, ranks_y = mean_ranks(x), mean_ranks(y)
-    ranks_x, ranks_y = ranks_x - ranks_x.mean(), ranks_y - ranks_y.mean()
-    spread = math.sqrt(float(ranks_x @ ranks_x) * float(ranks_y @ ranks_y))
-    return float(ranks_x @ ranks_y) / spread if spread > 0 else math.nan
+    return float(_spearmans(x[None], y[None])[0])
 
 
 def kendall(a: Numbers, b: Numbers) -> float:
@@ -55,20 +55,49 @@ def correlation_interval(
 ) -> tuple[float, float]:
     """Bootstrap percentile interval of a rank correlation: pairs are drawn with replacement.
 
-    Resamples in which one side is constant say nothing and are left out; (NaN, NaN) where all are.
+    Resamples in which one side is constant say nothing and are left out; (NaN, NaN) where all are. Those of `spearman` are ranked all at
+    once, since a search waits for them.
     """
     x, y = _pair(a, b)
-    found = [correlation(x[places], y[places]) for places in resample_places(len(x), draws, seed)]
-    known = [value for value in found if not math.isnan(value)]
-    return percentile_interval(known, level) if known else (math.nan, math.nan)
+    places = resample_places(len(x), draws, seed)
+    if correlation is spearman:
+        blocks = np.array_split(places, min(draws, 1 + places.size // _BLOCK))
+        found = np.concatenate([_spearmans(x[block], y[block]) for block in blocks])
+    else:
+        found = np.array([correlation(x[resample], y[resample]) for resample in places])
+    known = found[~np.isnan(found)]
+    return percentile_interval(known, level) if len(known) else (math.nan, math.nan)
 
 
 def mean_ranks(x: NDArray[np.float64]) -> NDArray[np.float64]:
     """The ranks [n] of numbers [n] without NaN, 1 for the smallest; equal ones share their mean rank."""
-    _, which, counts = np.unique(x, return_inverse=True, return_counts=True)
+    found: NDArray[np.float64] = _row_ranks(x[None])[0]
+    return found
+
+
+def _row_ranks(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`mean_ranks` of each row [rows, n]."""
+    order = np.argsort(x, axis=1)
+    ordered = np.take_along_axis(x, order, axis=1)
+    begins = np.ones(x.shape, dtype=np.bool_)  # of a group of equal numbers: never across rows
+    begins[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+    group = np.cumsum(begins) - 1  # of all rows, one after the other
+    counts = np.bincount(group)
     last = np.cumsum(counts)
-    means: NDArray[np.float64] = (last - (counts - 1) / 2)[which]
-    return means
+    means = (last - (counts - 1) / 2)[group].reshape(x.shape) - x.shape[1] * np.arange(len(x))[:, None]
+    found = np.empty(x.shape)
+    np.put_along_axis(found, order, means, axis=1)
+    return found
+
+
+def _spearmans(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`spearman` of each pair of rows [rows, n]; NaN where a row is constant."""
+    middle = (x.shape[1] + 1) / 2  # the mean of ranks, ties or not
+    x, y = _row_ranks(x) - middle, _row_ranks(y) - middle
+    spread = np.sqrt((x * x).sum(axis=1) * (y * y).sum(axis=1))
+    found = np.full(len(x), math.nan)
+    np.divide((x * y).sum(axis=1), spread, out=found, where=spread > 0)
+    return found
 
 
 def _pair(a: Numbers, b: Numbers) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -1,0 +1,91 @@
+"""What a cheap estimator says of architectures."""
+
+import random
+from collections.abc import Sequence
+from typing import Final
+
+from searchitect.core import Architecture, SettingError, Space, unknown_name
+from searchitect.trust.known import Known
+
+CURVES: Final = ("last-value", "learning-curve")
+FROM_SCRATCH: Final = "from-scratch"
+_FOLDS: Final = 2
+
+
+def check_estimator(estimator: str) -> None:
+    """Raise `SettingError` where no estimator has that name."""
+    from searchitect.predictors import predictor_names
+    from searchitect.proxies import proxy_names
+
+    known = [*proxy_names(), FROM_SCRATCH, *predictor_names(), *CURVES]
+    if estimator not in known:
+        raise unknown_name("estimator", estimator, known)
+
+
+def make_estimates(estimator: str, known: Known, fidelity: float, seed: int) -> list[float]:
+    """One number per architecture, higher is better.
+
+    Args:
+        estimator: its name.
+        known: the architectures.
+        fidelity: epochs of a short training, or of the beginning of a curve.
+        seed: of a proxy's weights and data, and of a predictor.
+    """
+    from searchitect.predictors import predictor_names
+
+    if estimator in predictor_names():
+        return cross_predicted(estimator, known.space, known.architectures, known.truth, seed)
+    if estimator == FROM_SCRATCH:
+        return known.short(fidelity)
+    if estimator in CURVES:
+        return _from_curves(estimator, known, fidelity, seed)
+    from searchitect.proxies import score_all
+
+    if estimator in known.costs:
+        return known.costs[estimator]
+    return score_all(estimator, known.space, known.task, known.architectures, seed)
+
+
+def cross_predicted(
+    name: str, space: Space, architectures: Sequence[Architecture], truth: Sequence[float], seed: int = 0
+) -> list[float]:
+    """The prediction for each architecture by a predictor that learned from the half it is not in."""
+    from searchitect.predictors import make_predictor
+
+    order = list(range(len(truth)))
+    random.Random(f"{seed}/halves").shuffle(order)
+    found = [0.0] * len(truth)
+    for fold in range(_FOLDS):
+        held = order[fold::_FOLDS]
+        taught = [place for place in order if place not in set(held)]
+        predictor = make_predictor(name, space, seed)
+        predictor.fit([architectures[p] for p in taught], [truth[p] for p in taught])
+        for place, mean in zip(held, predictor.predict([architectures[p] for p in held])[0].tolist(), strict=True):
+            found[place] = mean
+    return found
+
+
+def _from_curves(estimator: str, known: Known, cut: float, seed: int) -> list[float]:
+    """The last value at ``cut`` epochs of the whole training's own curve, or what it is extrapolated to."""
+    import numpy as np
+
+    found = []
+    for epochs, values in known.curves:
+        seen = [value for epoch, value in zip(epochs, values, strict=True) if epoch <= cut + 1e-9]
+        if len(epochs) < 2 or not seen or cut >= known.full:
+            first = f"{min(epochs):g}" if epochs else "none"
+            raise SettingError(
+                f"{estimator} at {cut:g} epochs: the curves are of {known.full:g} epochs with looks from {first} on; give a fidelity between"
+            )
+        if estimator == "last-value":
+            found.append(seen[-1])
+            continue
+        if len(seen) < 3:
+            raise SettingError(f"learning-curve at {cut:g} epochs: only {len(seen)} looks were taken until then, 3 are needed")
+        from searchitect.predictors.curves import extrapolate
+
+        looks = np.arange(2.0, 2 + len(seen))
+        last = 1.0 + len(epochs)
+        forecast = extrapolate(looks, np.asarray(seen), [last], np.random.default_rng(seed))
+        found.append(float(forecast.weights @ forecast.samples[:, -1]))
+    return found
