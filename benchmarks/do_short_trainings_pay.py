@@ -3,11 +3,15 @@
 On tables with fidelities, 30 seeds each: the median regret (test score) of the architecture chosen after so many full trainings' worth of
 epochs. The choice is the best validation score at the highest fidelity reached. The last table is an adversary: the shorter a
 training, the more its ranks are turned upside down; there the bracket s = 0 of Hyperband protects, and ASHA does not.
+
+    python benchmarks/do_short_trainings_pay.py [TABLE ...]
+    python benchmarks/do_short_trainings_pay.py --figure      # only draws docs/images/short-trainings.svg, from the same searches
 """
 
 import random
 import statistics
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,12 +21,18 @@ from searchitect.benchmarks import find_benchmark
 from searchitect.benchmarks.replay import replay
 from searchitect.benchmarks.tabular import TabularBenchmark
 from searchitect.core import DataError, Objective, SearchitectError, Trial
+from searchitect.reports.comparison_drawings import draw_curves
+from searchitect.reports.png import in_one_scheme
+from searchitect.reports.style import paper, svg
 from searchitect.spaces.nasbench201 import NasBench201
 from searchitect.strategies import make_strategy
 
 SEEDS = 30
 AFTER = (5, 10, 20, 40)
 TABLES = ("digits-cells", "nasbench201:cifar10", "nasbench201:cifar100", "nasbench201:imagenet16-120")
+FIGURE = Path(__file__).parents[1] / "docs" / "images" / "short-trainings.svg"
+DRAWN = ("nasbench201:cifar100", "digits-cells")
+LINES = ("random", "asha", "hyperband", "bohb")
 
 
 def adversary() -> TabularBenchmark:
@@ -51,33 +61,37 @@ def contenders(table: TabularBenchmark) -> dict[str, dict[str, Any]]:
     return found
 
 
-def regrets(table: TabularBenchmark, trials: list[Trial]) -> dict[int, float]:
-    """Regret after so many full trainings' worth of epochs."""
+def steps(table: TabularBenchmark, trials: list[Trial]) -> list[tuple[float, float]]:
+    """After each trial: the cost so far, in full trainings, and the regret of the architecture that would be chosen."""
     full, spent, best = table.fidelities[-1], 0.0, (0.0, -1.0, -1)
-    found: dict[int, float] = {}
+    found = [(0.0, table.optimum())]
     epochs = {trial.id: table.fidelities[table.fidelity(trial.fidelity.epochs)] for trial in trials}
     for trial in trials:
         before = epochs.get(trial.parent, 0.0) if trial.resume and table.is_prefix and trial.parent is not None else 0.0
         spent += (epochs[trial.id] - before) / full
-        for mark in AFTER:
-            if spent > mark + 1e-9 and mark not in found:
-                found[mark] = _regret(table, best[2])
         best = max(best, (epochs[trial.id], trial.metrics[table.metric], table.row(trial.architecture)))
-    return {mark: found.get(mark, _regret(table, best[2])) for mark in AFTER}
+        found.append((spent, table.optimum() - float(table.test_scores[best[2]])))
+    return found
 
 
-def _regret(table: TabularBenchmark, row: int) -> float:
-    return table.optimum() - (float(table.test_scores[row]) if row >= 0 else 0.0)
+def regret_at(found: list[tuple[float, float]], mark: float) -> float:
+    """Regret when the next trial would cost more than ``mark`` in all."""
+    return next(regret for spent, regret in reversed(found) if spent <= mark + 1e-9)
+
+
+def runs_of(table: TabularBenchmark, name: str, options: dict[str, Any]) -> list[list[tuple[float, float]]]:
+    found = []
+    for seed in range(SEEDS):
+        strategy = make_strategy(name.split(maxsplit=1)[0], table.space, [Objective(table.metric, "max")], seed, **options)
+        found.append(steps(table, replay(strategy, table, evaluations=AFTER[-1], seed=1000 * seed)))
+    return found
 
 
 def measure(table: TabularBenchmark) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, options in contenders(table).items():
-        runs = []
-        for seed in range(SEEDS):
-            strategy = make_strategy(name.split()[0], table.space, [Objective(table.metric, "max")], seed, **options)
-            runs.append(regrets(table, replay(strategy, table, evaluations=AFTER[-1], seed=1000 * seed)))
-        found[name] = {str(mark): _summary([run[mark] for run in runs]) for mark in AFTER}
+        runs = runs_of(table, name, options)
+        found[name] = {str(mark): _summary([regret_at(run, mark) for run in runs]) for mark in AFTER}
         print(table.name, name, {mark: round(s["median"], 5) for mark, s in found[name].items()}, flush=True)
     return found
 
@@ -89,7 +103,44 @@ def _summary(values: list[float]) -> dict[str, float]:
     return {"median": statistics.median(values), "low": medians[25], "high": medians[974]}
 
 
+def panel(table: TabularBenchmark) -> str:
+    """Median and quartiles of the regret against the cost, one line for each strategy. Where the optimum is found the line lies on the lower edge."""
+    gaps = table.optimum() - table.test_scores
+    floor = float(gaps[gaps > 1e-9].min()) / 2
+    marks = [mark / 2 for mark in range(2, 2 * AFTER[-1] + 1)]
+    options = contenders(table)
+    layers: list[dict[str, Any]] = []
+    for place, name in enumerate(LINES):
+        runs = runs_of(table, name, options[name])
+        rows = [[100 * max(regret_at(run, mark), floor) for run in runs] for mark in marks]
+        quartiles = [statistics.quantiles(row, n=4, method="inclusive") for row in rows]
+        common = {"name": name, "tone": f"s{place}"}
+        band = [[mark, low, high] for mark, (low, _, high) in zip(marks, quartiles, strict=True)]
+        line = [[mark, middle] for mark, (_, middle, _) in zip(marks, quartiles, strict=True)]
+        layers.insert(place, {**common, "type": "band", "opacity": 0.12, "rows": band})
+        layers.append({**common, "type": "line", "step": True, "rows": line})
+    view = {
+        "x": {"label": "simulated cost, in full trainings", "kind": "count", "log": False, "low": 0},
+        "y": {"label": "regret of the test accuracy in percentage points, logarithmic", "kind": "number", "log": True},
+        "layers": layers,
+    }
+    return draw_curves(view, table.name, f"median and quartiles of {SEEDS} searches each")
+
+
+def draw() -> None:
+    """The panels one below the other, as one drawing."""
+    drawings = [panel(find_benchmark(name)) for name in DRAWN]
+    width, step = 760, 440
+    marks = f'<rect width="{width}" height="{step * len(drawings)}" fill="{paper("light")}"/>'
+    marks += "".join(f'<g transform="translate(0 {step * place})">{drawing}</g>' for place, drawing in enumerate(drawings))
+    label = "Regret against simulated cost: " + ", ".join(LINES)
+    FIGURE.write_text(in_one_scheme(svg(marks, width, step * len(drawings), label), "light") + "\n")
+
+
 def main() -> None:
+    if "--figure" in sys.argv:
+        draw()
+        return
     figures: dict[str, Any] = {}
     for name in sys.argv[1:] or TABLES:
         try:
