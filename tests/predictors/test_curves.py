@@ -5,16 +5,8 @@ import numpy as np
 import pytest
 
 from searchitect.predictors.curve_posterior import Mixture, extrapolate_by_sampling, stretch_moves
-from searchitect.predictors.curves import (
-    FAMILIES,
-    SHAPES,
-    Array,
-    cut_beginning,
-    extrapolate,
-    fit,
-    forecast,
-    recency_weights,
-)
+from searchitect.predictors.curve_shapes import FAMILIES, SHAPES, Array
+from searchitect.predictors.curves import cut_beginning, extrapolate, fit, forecast, recency_weights
 
 X = np.arange(2.0, 32.0)
 FAR = np.array([93.0])

@@ -9,7 +9,7 @@ import torch
 
 from searchitect.core import Architecture
 from searchitect.predictors import make_predictor
-from searchitect.predictors.ensembles import between_tenths, make_generators, parts
+from searchitect.predictors.ensembles import Ensemble, between_tenths, constant, make_generators, parts
 from searchitect.predictors.graph import GraphNetwork
 from searchitect.predictors.lstm import Lstm, recur
 from searchitect.predictors.mlp import MlpEnsemble, perceive, train_perceptrons
@@ -37,52 +37,61 @@ def correlation(predictor: Any, learned: list[Architecture], new: list[Architect
 # --- perceptrons --------------------------------------------------------------------------------------------------------
 
 
-def data(count: int = 60, width: int = 6) -> tuple[torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(0)
-    inputs = torch.rand(count, width, generator=generator)
-    return inputs, inputs @ torch.linspace(-1, 1, width) + 0.3
+def data(count: int = 60, width: int = 6) -> tuple[Any, Any]:
+    inputs = np.random.default_rng(0).random((count, width), dtype=np.float32)
+    return inputs, inputs @ np.linspace(-1, 1, width, dtype=np.float32) + np.float32(0.3)
 
 
 def test_an_ensemble_of_equal_seeds_has_no_deviation() -> None:
     inputs, targets = data()
-    weights = train_perceptrons(inputs, targets, [7] * 5, [8, 8], 5, 16, 0.01)
-    guesses = perceive(weights, inputs.expand(5, -1, -1))[-1]
-    assert torch.equal(guesses, guesses[:1].expand_as(guesses))
-    others = train_perceptrons(inputs, targets, [7, 8], [8, 8], 5, 16, 0.01)
-    assert perceive(others, inputs.expand(2, -1, -1))[-1].std(dim=0).min() > 0
+    guesses = perceive(train_perceptrons(inputs, targets, [7] * 5, [8, 8], 5, 16, 0.01), inputs)
+    assert np.array_equal(guesses, np.broadcast_to(guesses[:1], (5, 60)))
+    assert perceive(train_perceptrons(inputs, targets, [7, 8], [8, 8], 5, 16, 0.01), inputs).std(axis=0).min() > 0
 
 
 def test_the_networks_are_those_that_torch_trains_one_by_one() -> None:
     inputs, targets = data()
     start = train_perceptrons(inputs, targets, [3, 4], [7, 5], 0, 16, 0.02)  # no epoch: the initial weights
     trained = train_perceptrons(inputs, targets, [3, 4], [7, 5], 4, 16, 0.02)
+    guesses = perceive(trained, inputs)
     for member, seed in enumerate((3, 4)):
         layers = [torch.nn.Linear(6, 7), torch.nn.Linear(7, 5), torch.nn.Linear(5, 1)]
-        for place, layer in enumerate(layers):
-            layer.weight.data = start[2 * place][member].T.clone()
-            layer.bias.data = start[2 * place + 1][member, 0].clone()
+        generator = np.random.default_rng(seed)
+        for layer, numbers in zip(layers, start, strict=True):
+            bound = (6 / (layer.in_features + layer.out_features)) ** 0.5
+            drawn = generator.uniform(-bound, bound, (layer.out_features, layer.in_features))
+            assert numbers[member, :, :-1] == pytest.approx(drawn, abs=1e-6)
+            assert not numbers[member, :, -1].any()
+            layer.weight.data, layer.bias.data = torch.from_numpy(drawn).float(), torch.zeros(layer.out_features)
         net = torch.nn.Sequential(layers[0], torch.nn.ReLU(), layers[1], torch.nn.ReLU(), layers[2])
         adam = torch.optim.Adam(net.parameters(), lr=0.02)
-        generator = torch.Generator().manual_seed(seed)
-        for matrix in start[::2]:  # what drawing the weights took from the generator
-            torch.empty(matrix.shape[1:]).uniform_(generator=generator)
         for _ in range(4):
-            order = torch.randperm(60, generator=generator)
-            for first in range(0, 60, 16):
+            order = generator.permutation(60)
+            for first in range(0, 60, 16):  # the last batch is of 12
                 batch = order[first : first + 16]
                 adam.zero_grad()
-                (net(inputs[batch])[:, 0] - targets[batch]).abs().mean().backward()
+                (net(torch.from_numpy(inputs[batch]))[:, 0] - torch.from_numpy(targets[batch])).abs().mean().backward()
                 adam.step()
-        for place, layer in enumerate(layers):
-            assert torch.allclose(trained[2 * place][member].T, layer.weight, atol=1e-4)
-            assert torch.allclose(trained[2 * place + 1][member, 0], layer.bias, atol=1e-4)
+        for layer, numbers in zip(layers, trained, strict=True):
+            assert numbers[member, :, :-1] == pytest.approx(layer.weight.detach().numpy(), abs=5e-4)
+            assert numbers[member, :, -1] == pytest.approx(layer.bias.detach().numpy(), abs=5e-4)
+        assert guesses[member] == pytest.approx(net(torch.from_numpy(inputs))[:, 0].detach().numpy(), abs=1e-3)
+
+
+@pytest.mark.parametrize(("count", "batch"), [(1, 16), (5, 16), (16, 16), (17, 16), (32, 1)])
+def test_batches_of_any_size_are_learned(count: int, batch: int) -> None:
+    inputs, targets = data(count)
+    errors = []
+    for epochs in (0, 60):
+        weights = train_perceptrons(inputs, targets, [0, 1], [8], epochs, batch, 0.02)
+        errors.append(np.abs(perceive(weights, inputs) - targets).mean())
+    assert errors[1] < 0.4 * errors[0]
 
 
 def test_the_paper_s_network_is_the_default() -> None:
     predictor = MlpEnsemble(NB201, epochs=1)
     predictor.fit(drawn(NB201, 4), [1.0, 2.0, 3.0, 4.0])
-    shapes = [tuple(matrix.shape) for matrix in predictor._weights[::2]]
-    assert shapes == [(5, 40, 20), *[(5, 20, 20)] * 9, (5, 20, 1)]
+    assert [layer.shape for layer in predictor._weights] == [(5, 20, 41), *[(5, 20, 21)] * 9, (5, 1, 21)]
     assert (predictor.rate, predictor.batch, MlpEnsemble(NB201).epochs) == (0.01, 32, 150)
 
 
@@ -100,8 +109,9 @@ def test_the_lstm_is_the_one_of_torch() -> None:
     cells = drawn(BITS, 7)
     predictor.fit(cells, [float(n) for n in range(7)])
     tokens = torch.from_numpy(predictor.encoding(cells)).long()
-    embedding, of_input, of_state, bias, of_score, shift = (w.detach() for w in predictor._weights)
-    found = recur([w.detach() for w in predictor._weights], tokens.expand(2, -1, -1))
+    weights = [w.detach() for w in predictor._ensemble.weights]
+    embedding, of_input, of_state, bias, of_score, shift = weights
+    found = recur(weights, tokens.expand(2, -1, -1))
     for member in range(2):
         lstm = torch.nn.LSTM(6, 6, batch_first=True)
         order = torch.tensor([0, 1, 3, 2])  # torch has input, forget, new, output; here the output comes before the new
@@ -137,7 +147,7 @@ def test_the_padding_changes_no_score() -> None:
     predictor = Lstm(GROWING, members=2, units=8, epochs=2)
     cells = drawn(GROWING, 12)
     predictor.fit(cells, [float(n) for n in range(12)])
-    weights = [w.detach() for w in predictor._weights]
+    weights = [w.detach() for w in predictor._ensemble.weights]
     tokens = torch.from_numpy(predictor.encoding(cells)).long()
     padded = torch.cat([tokens, torch.zeros(12, 5, dtype=torch.long)], dim=1)
     alone = [recur(weights, row[row > 0].expand(2, 1, -1))[:, 0] for row in tokens]
@@ -180,6 +190,46 @@ def test_targets_are_moved_to_where_a_sigmoid_is_at_home() -> None:
     assert (moved * unit + shift).tolist() == pytest.approx([0] * 3)
 
 
+# --- any forward pass ----------------------------------------------------------------------------------------------------
+
+
+def test_an_ensemble_of_constants_learns_the_mean_or_where_it_is_bounded_the_median() -> None:
+    targets = np.array([0.0] * 7 + [1.0] * 5)
+    found = {}
+    for is_bounded in (False, True):
+        ensemble = Ensemble(
+            lambda generators, _: [constant(len(generators), 1, value=0.4)],
+            lambda weights, inputs: weights[0].expand(inputs.shape[:2]),
+            members=3,
+            epochs=400,
+            batch=12,
+            rate=0.01,
+            is_bounded=is_bounded,
+        )
+        ensemble.fit([torch.zeros(12, 2)], targets, seed=0)
+        found[is_bounded], std = ensemble.guess([torch.zeros(700, 2)])
+        assert found[is_bounded].shape == std.shape == (700,)
+        assert std.max() < 1e-6  # equal beginnings, and every member sees all
+    assert found[False][0] == pytest.approx(5 / 12, abs=1e-3)
+    assert found[True][0] == pytest.approx(0, abs=2e-2)
+
+
+def test_the_members_of_an_ensemble_differ_in_what_they_see() -> None:
+    ensemble = Ensemble(
+        lambda generators, _: [constant(len(generators), 1)],
+        lambda weights, inputs: weights[0].expand(inputs.shape[:2]),
+        members=4,
+        epochs=300,
+        batch=10,
+        rate=0.1,
+        share=0.3,
+    )
+    targets = np.arange(10) / 10
+    ensemble.fit([torch.zeros(10, 1)], targets, seed=5)
+    seen = parts(make_generators(5, 4), 10, 0.3)
+    assert ensemble.weights[0].detach()[:, 0].numpy() == pytest.approx(targets[seen].mean(axis=1), abs=0.005)
+
+
 # --- graphs -------------------------------------------------------------------------------------------------------------
 
 
@@ -204,9 +254,9 @@ def test_places_that_fill_up_change_nothing() -> None:
     predictor.fit(cells, [float(n) for n in range(20)])
     features, edges = predictor._graphs(cells)
     wider = torch.nn.functional.pad(features, (0, 0, 0, 3)), torch.nn.functional.pad(edges, (0, 3, 0, 3))
-    with torch.no_grad():
-        scores = [predictor._score(f.expand(2, -1, -1, -1), e.expand(2, -1, -1, -1)) for f, e in ((features, edges), wider)]
-    assert torch.allclose(*scores, atol=1e-5)
+    found = [predictor._ensemble.guess(graphs) for graphs in ((features, edges), wider)]
+    assert found[0][0] == pytest.approx(found[1][0], abs=1e-5)
+    assert found[0][1] == pytest.approx(found[1][1], abs=1e-5)
 
 
 def test_the_graph_network_learns_the_depth_of_a_cell() -> None:

@@ -8,7 +8,7 @@ The model is y = sum_k w_k f_k(x) / sum_k w_k + noise. Its prior is uniform with
 each family's parameters; impossible are mixtures that end below where they begin, or outside [0, 1].
 
 Differs from the paper:
-1. The uniform prior is that of the parameters of `curves.Shape`; families that are one curve are one member.
+1. The uniform prior is that of the parameters of `curve_shapes.Shape`; families that are one curve are one member.
 2. 100 walkers, 500 steps to forget the start and 1,000 more, of which every 10th is kept. The authors take 2,500.
 """
 
@@ -18,7 +18,8 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
-from searchitect.predictors.curves import FAMILIES, SHAPES, Array, Forecast, Shape, fit, forecast, recency_weights
+from searchitect.predictors.curve_shapes import FAMILIES, SHAPES, Array, Shape
+from searchitect.predictors.curves import Forecast, fit, forecast, recency_weights
 
 LogDensity: TypeAlias = Callable[[Array], Array]
 """Points [k, d] -> logarithms of the density [k], minus infinity where it is 0."""

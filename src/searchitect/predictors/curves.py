@@ -1,29 +1,25 @@
-"""Where will a learning curve end? Eleven families of increasing, saturating curves, fitted by least squares.
+"""Where will a learning curve end? The families of `curve_shapes`, fitted by least squares.
 
 Domhan, Springenberg, Hutter 2015, "Speeding Up Automatic Hyperparameter Optimization of Deep Neural Networks by Extrapolation of
 Learning Curves", https://www.ijcai.org/Proceedings/15/Papers/487.pdf, Table 1. `curve_posterior` has its Bayesian model.
 
-Every family is y = link(p + q g(x; u, v)) with an increasing g, so that for given u and v the best p and q have a closed form, and q is
-not negative: curves that fall are not among them. u and v are found on a grid that is refined around its best point.
+For given u and v of a shape y = link(p + q g(x; u, v)) the best p and q have a closed form. u and v are found on a grid that is refined
+around its best point.
 
 Differs from the paper:
-1. weibull, janoschek and exp4 are one curve in three parametrisations, and so are dr_hill and log_power: there are eight shapes, each
-   fitted once, and the ensemble counts a shape as often as it is named.
+1. Each of the eight shapes is fitted once, and the ensemble counts it as often as the paper's eleven families name it.
 2. The default is an ensemble of least-squares fits with a parametric bootstrap, some fifty times faster than sampling the posterior.
-3. x counts looks from 2, since the logarithm of 1 is 0.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr
 
-Array: TypeAlias = NDArray[np.float64]
-Range: TypeAlias = Callable[[Array], tuple[float, float]]
+from searchitect.predictors.curve_shapes import FAMILIES, SHAPES, Array, Shape
 
 RECENCY: Final = 10.0
 """The last point of a curve weighs so many times as much as the first."""
@@ -33,74 +29,6 @@ _BOOTSTRAP_ZOOMS: Final = 3
 _SHRINK: Final = 0.6
 _PRIOR_POINTS, _PRIOR_NOISE = 2, 0.005
 _LEAST_WEIGHT: Final = 1e-4
-
-
-@dataclass(frozen=True)
-class Shape:
-    """A family of curves y = link(p + q g(x; u, v)), q >= 0.
-
-    Attributes:
-        basis: g, increasing in x; x [..., n], u and v [..., 1] -> [..., n].
-        ranges: of u, and of v, given the points x; as many as g uses.
-        has_offset: whether p is free; else it is 0.
-        is_log: whether the link is the logarithm.
-    """
-
-    basis: Callable[[Array, Array, Array], Array]
-    ranges: tuple[Range, ...] = ()
-    has_offset: bool = True
-    is_log: bool = False
-
-    @property
-    def size(self) -> int:
-        """How many parameters it has."""
-        return 1 + self.has_offset + len(self.ranges)
-
-    def __call__(self, x: Array, parameters: Array) -> Array:
-        """Values [m, n] at x [n] of the curves with parameters [m, 4]: p, q, u, v."""
-        p, q, u, v = (parameters[:, place, None] for place in range(4))
-        value = np.asarray(p + q * self.basis(x, u, v), np.float64)
-        return np.asarray(np.log(np.maximum(value, 1e-12)), np.float64) if self.is_log else value
-
-
-def _scale(x: Array) -> tuple[float, float]:
-    return math.log(x[0] / 5), math.log(20 * x[-1])
-
-
-def _between(low: float, high: float) -> Range:
-    return lambda _: (math.log(low), math.log(high))
-
-
-_POWER: Final = _between(0.2, 5.0)
-
-SHAPES: Final = {
-    # exp(a + b / x + c ln x), b = -e^u and c = v >= 0: others fall somewhere
-    "vapour": Shape(lambda x, u, v: np.exp(v * np.log(x) - np.exp(u) / x), (_scale, lambda _: (0.0, 0.6)), has_offset=False),
-    "inverse-log": Shape(lambda x, u, v: -1 / np.log(x)),  # noqa: ARG005
-    # with x / e^u in place of kappa x, and e^v for the exponent
-    "stretched-exponential": Shape(lambda x, u, v: -np.exp(-np.exp(np.exp(v) * (np.log(x) - u))), (_scale, _POWER)),
-    "power": Shape(lambda x, u, v: -np.exp(-np.exp(u) * np.log(x)), (_between(0.03, 5.0),)),  # noqa: ARG005
-    # (a x + b)^-alpha = a^-alpha (x + b / a)^-alpha, b / a = e^u and alpha = e^v
-    "shifted-power": Shape(lambda x, u, v: -np.exp(-np.exp(v) * np.log(x + np.exp(u))), (_scale, _between(0.03, 10.0))),
-    "log-log": Shape(lambda x, u, v: np.log(x), is_log=True),  # noqa: ARG005
-    "mmf": Shape(lambda x, u, v: -1 / (1 + np.exp(np.exp(v) * (np.log(x) - u))), (_scale, _POWER)),
-    "hill": Shape(lambda x, u, v: 1 / (1 + np.exp(np.exp(v) * (u - np.log(x)))), (_scale, _POWER), False),
-}
-"""Name -> shape."""
-FAMILIES: Final = {
-    "vap": "vapour",
-    "ilog2": "inverse-log",
-    "weibull": "stretched-exponential",
-    "pow3": "power",
-    "pow4": "shifted-power",
-    "loglog_linear": "log-log",
-    "mmf": "mmf",
-    "janoschek": "stretched-exponential",
-    "dr_hill": "hill",
-    "log_power": "hill",
-    "exp4": "stretched-exponential",
-}
-"""The names of the paper -> the shape."""
 
 
 @dataclass(frozen=True)

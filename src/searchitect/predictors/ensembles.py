@@ -1,15 +1,80 @@
-"""What networks trained side by side share: initial weights, the part of the data that each sees, the training loop.
+"""Networks trained side by side: whoever has initial weights and a forward pass has an `Ensemble` that learns and predicts.
 
 Every parameter has the members as its first dimension, so that one matrix product serves all of them. Each member has a generator of its own.
 """
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Final, final
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from searchitect.core.errors import SettingError
+from searchitect.predictors.predictor import check_settings
+
+_AT_ONCE: Final = 512
+"""So many architectures are predicted at once: memory stays bounded."""
+
+
+@final
+class Ensemble:
+    """Networks that differ in their initial weights, the order of their batches and, with a share below 1, their part of the data.
+
+    Args:
+        initial: the weights of all members, `uniform` and `constant` ones, from a generator for each and the scores to learn [n].
+        forward: the scores [members, n], from the weights and each of the inputs [members, n, ...].
+        members: networks, at least 1.
+        epochs: passes over the data, at least 1.
+        batch: examples in a step, at least 1.
+        rate: of Adam at the start, above 0.
+        share: of the data that each member sees.
+        is_bounded: whether the scores come from a sigmoid. They are then learned in [0.1, 0.9], with the mean absolute error; else as
+            they are, with the mean squared error.
+    """
+
+    def __init__(
+        self,
+        initial: Callable[[Sequence[Generator], Tensor], list[Tensor]],
+        forward: Callable[..., Tensor],
+        *,
+        members: int,
+        epochs: int,
+        batch: int,
+        rate: float,
+        share: float = 1.0,
+        is_bounded: bool = False,
+    ) -> None:
+        check_settings(rate, members=members, epochs=epochs, batch=batch)
+        self.initial, self.forward, self.members, self.epochs = initial, forward, members, epochs
+        self.batch, self.rate, self.share, self.is_bounded = batch, rate, share, is_bounded
+        self.weights: list[Tensor] = []
+        self._back = (0.0, 1.0)
+
+    def fit(self, inputs: Sequence[Tensor], targets: NDArray[np.float64], seed: int) -> None:
+        """Train anew, on inputs [n, ...] each and targets [n]."""
+        wanted = torch.from_numpy(targets).float()
+        if self.is_bounded:
+            wanted, *back = between_tenths(wanted)
+            self._back = back[0], back[1]
+        generators = make_generators(seed, self.members)
+        self.weights = self.initial(generators, wanted)
+
+        def loss(places: Tensor) -> Tensor:
+            errors = self.forward(self.weights, *(some[places] for some in inputs)) - wanted[places]
+            return (errors.abs() if self.is_bounded else errors**2).mean(dim=1).sum()
+
+        places = parts(generators, len(wanted), self.share)
+        train(self.weights, loss, places, generators, self.epochs, self.batch, self.rate)
+
+    @torch.no_grad()
+    def guess(self, inputs: Sequence[Tensor]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and standard deviation over the members, [n] both, of inputs [n, ...] each."""
+        pieces = zip(*(torch.split(some, _AT_ONCE) for some in inputs), strict=True)
+        found = [self.forward(self.weights, *(part.expand(self.members, *part.shape) for part in piece)) for piece in pieces]
+        guesses = torch.cat(found, dim=1).double().numpy() * self._back[1] + self._back[0]
+        return guesses.mean(axis=0), guesses.std(axis=0)
 
 
 def make_generators(seed: int, members: int) -> list[Generator]:
@@ -65,20 +130,6 @@ def train(
             optimizer.zero_grad()
             loss(shuffled[:, first : first + batch]).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
-
-
-def pieces(tensor: Tensor, size: int) -> list[Tensor]:
-    """Along the first dimension, ``size`` at a time: what is predicted at once, so that memory stays bounded."""
-    return [tensor[first : first + size] for first in range(0, len(tensor), size)]
-
-
-def check_settings(rate: float, **counts: int) -> None:
-    """Raises `SettingError` for a rate that is not above 0, and for a count below 1."""
-    for name, value in counts.items():
-        if value < 1:
-            raise SettingError(f"{name} must be at least 1, got {value}")
-    if not rate > 0:
-        raise SettingError(f"rate must be above 0, got {rate}; usual are 0.001 to 0.01")
 
 
 def between_tenths(targets: Tensor) -> tuple[Tensor, float, float]:

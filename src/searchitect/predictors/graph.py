@@ -9,21 +9,20 @@ Differs from the papers:
 2. An ensemble of three gives the deviation; the papers predict no deviation.
 """
 
-from typing import ClassVar, Final
+from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Generator, Tensor
 
 from searchitect.core.architecture import Architecture
 from searchitect.core.errors import SpaceError
 from searchitect.core.space import Space
 from searchitect.predictors.encodings import GraphEncoding, make_encoding
-from searchitect.predictors.ensembles import check_settings, constant, make_generators, parts, pieces, train, uniform
-from searchitect.predictors.predictor import Predictor
-
-_AT_ONCE: Final = 512
+from searchitect.predictors.ensembles import Ensemble, constant, uniform
+from searchitect.predictors.predictor import Predictor, check_settings
 
 
 class GraphNetwork(Predictor):
@@ -55,56 +54,41 @@ class GraphNetwork(Predictor):
         rate: float = 0.005,
     ) -> None:
         super().__init__(space, seed=seed)
-        check_settings(rate, members=members, layers=layers, units=units, epochs=epochs, batch=batch)
-        self.members, self.layers, self.units = members, layers, units
-        self.epochs, self.batch, self.rate = epochs, batch, rate
+        check_settings(layers=layers, units=units)
         encoding = make_encoding("graph", space)
         if not isinstance(encoding, GraphEncoding):
             raise SpaceError(f"the space {space.name!r} has no encoding 'graph'")
         self.encoding = encoding
-        self._weights: list[Tensor] = []
+        self._layers, self._units = layers, units
+        self._ensemble = Ensemble(self._initial, self._score, members=members, epochs=epochs, batch=batch, rate=rate)
 
     def _train(self, architectures: list[Architecture], targets: NDArray[np.float64]) -> None:
-        features, edges = self._graphs(architectures)
-        wanted = torch.from_numpy(targets).float()
-        generators = make_generators(self.seed, self.members)
-        widths = [self.encoding.features, *[self.units] * self.layers]
-        self._weights = [
-            *(uniform(generators, 3 * width, self.units) for width in widths[:-1]),
-            *(constant(self.members, 1, self.units) for _ in range(self.layers)),
-            uniform(generators, self.units, 1),
-            constant(self.members, 1, 1),
-        ]
-        train(
-            self._weights,
-            lambda places: ((self._score(features[places], edges[places]) - wanted[places]) ** 2).mean(dim=1).sum(),
-            parts(generators, len(targets)),
-            generators,
-            self.epochs,
-            self.batch,
-            self.rate,
-        )
+        self._ensemble.fit(self._graphs(architectures), targets, self.seed)
 
-    @torch.no_grad()
     def _guess(self, architectures: list[Architecture]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        features, edges = self._graphs(architectures)
-        pairs = zip(pieces(features, _AT_ONCE), pieces(edges, _AT_ONCE), strict=True)
-        found = [self._score(*(part.expand(self.members, -1, -1, -1) for part in pair)) for pair in pairs]
-        guesses = torch.cat(found, dim=1).double().numpy()
-        return guesses.mean(axis=0), guesses.std(axis=0)
+        return self._ensemble.guess(self._graphs(architectures))
+
+    def _initial(self, generators: Sequence[Generator], _: Tensor) -> list[Tensor]:
+        widths = [self.encoding.features, *[self._units] * (self._layers - 1)]
+        return [
+            *(uniform(generators, 3 * width, self._units) for width in widths),
+            *(constant(len(generators), 1, self._units) for _ in widths),
+            uniform(generators, self._units, 1),
+            constant(len(generators), 1, 1),
+        ]
 
     def _graphs(self, architectures: list[Architecture]) -> tuple[Tensor, Tensor]:
         features, edges = self.encoding.unpack(self.encoding(architectures))
         return torch.from_numpy(features).float(), torch.from_numpy(edges).float()
 
-    def _score(self, features: Tensor, edges: Tensor) -> Tensor:
+    def _score(self, weights: Sequence[Tensor], features: Tensor, edges: Tensor) -> Tensor:
         """[members, n] of features [members, n, nodes, features] and edges [members, n, nodes, nodes]."""
         is_there = features.any(dim=3, keepdim=True)
         members, count, nodes, _ = features.shape
         values = features
-        for matrix, bias in zip(self._weights[: self.layers], self._weights[self.layers : -2], strict=True):
+        for matrix, bias in zip(weights[: self._layers], weights[self._layers : -2], strict=True):
             heard = torch.cat([values, edges @ values, edges.transpose(2, 3) @ values], dim=3)
             found = torch.baddbmm(bias, heard.reshape(members, count * nodes, -1), matrix)
             values = torch.relu(found).view(members, count, nodes, -1) * is_there
         mean = values.sum(dim=2) / is_there.sum(dim=2).clamp(min=1)
-        return torch.baddbmm(self._weights[-1], mean, self._weights[-2])[:, :, 0]
+        return torch.baddbmm(weights[-1], mean, weights[-2])[:, :, 0]

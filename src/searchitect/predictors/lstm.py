@@ -11,30 +11,21 @@ Differs from the paper:
    inputs of a block have each their own embedding, and the two operations as well.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar, Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Generator, Tensor
 
 from searchitect.core.architecture import Architecture
 from searchitect.core.space import Space
 from searchitect.predictors.encodings import PADDING, TokenEncoding
-from searchitect.predictors.ensembles import (
-    between_tenths,
-    check_settings,
-    constant,
-    make_generators,
-    parts,
-    pieces,
-    train,
-    uniform,
-)
-from searchitect.predictors.predictor import Predictor
+from searchitect.predictors.ensembles import Ensemble, constant, uniform
+from searchitect.predictors.predictor import Predictor, check_settings
 
 _SHARE: Final = 0.8
-_AT_ONCE: Final = 1024
 
 
 class Lstm(Predictor):
@@ -64,50 +55,37 @@ class Lstm(Predictor):
         rate: float = 0.01,
     ) -> None:
         super().__init__(space, seed=seed)
-        check_settings(rate, members=members, units=units, epochs=epochs, batch=batch)
-        self.members, self.units, self.epochs, self.batch, self.rate = members, units, epochs, batch, rate
+        check_settings(units=units)
         self.encoding = TokenEncoding(space)
-        self._weights: list[Tensor] = []
-        self._back = (0.0, 1.0)
-
-    def _train(self, architectures: list[Architecture], targets: NDArray[np.float64]) -> None:
-        tokens = self._tokens(architectures)
-        wanted, *back = between_tenths(torch.from_numpy(targets).float())
-        self._back = back[0], back[1]
-        generators = make_generators(self.seed, self.members)
-        bound = self.units**-0.5
-        gates = constant(self.members, 1, 4 * self.units)
-        gates.data[:, :, self.units : 2 * self.units] = 1  # forget nothing at first: Jozefowicz et al. 2015
-        self._weights = [
-            uniform(generators, len(self.encoding.vocabulary), self.units, bound=0.1),
-            uniform(generators, self.units, 4 * self.units, bound=bound),
-            uniform(generators, self.units, 4 * self.units, bound=bound),
-            gates,
-            uniform(generators, self.units, 1, bound=bound),
-            constant(self.members, 1, 1, value=float(torch.logit(wanted.mean()))),
-        ]
-        train(
-            self._weights,
-            lambda places: (recur(self._weights, tokens[places]) - wanted[places]).abs().mean(dim=1).sum(),
-            parts(generators, len(targets), _SHARE),
-            generators,
-            self.epochs,
-            self.batch,
-            self.rate,
+        self._units = units
+        self._ensemble = Ensemble(
+            self._initial, recur, members=members, epochs=epochs, batch=batch, rate=rate, share=_SHARE, is_bounded=True
         )
 
-    @torch.no_grad()
+    def _train(self, architectures: list[Architecture], targets: NDArray[np.float64]) -> None:
+        self._ensemble.fit([self._tokens(architectures)], targets, self.seed)
+
     def _guess(self, architectures: list[Architecture]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        tokens = self._tokens(architectures)
-        found = [recur(self._weights, some.expand(self.members, -1, -1)) for some in pieces(tokens, _AT_ONCE)]
-        guesses = torch.cat(found, dim=1).double().numpy() * self._back[1] + self._back[0]
-        return guesses.mean(axis=0), guesses.std(axis=0)
+        return self._ensemble.guess([self._tokens(architectures)])
+
+    def _initial(self, generators: Sequence[Generator], wanted: Tensor) -> list[Tensor]:
+        units, bound = self._units, self._units**-0.5
+        gates = constant(len(generators), 1, 4 * units)
+        gates.data[:, :, units : 2 * units] = 1  # forget nothing at first: Jozefowicz et al. 2015
+        return [
+            uniform(generators, len(self.encoding.vocabulary), units, bound=0.1),
+            uniform(generators, units, 4 * units, bound=bound),
+            uniform(generators, units, 4 * units, bound=bound),
+            gates,
+            uniform(generators, units, 1, bound=bound),
+            constant(len(generators), 1, 1, value=float(torch.logit(wanted.mean()))),
+        ]
 
     def _tokens(self, architectures: list[Architecture]) -> Tensor:
         return torch.from_numpy(self.encoding(architectures)).long()
 
 
-def recur(weights: list[Tensor], tokens: Tensor) -> Tensor:
+def recur(weights: Sequence[Tensor], tokens: Tensor) -> Tensor:
     """The scores in (0, 1), [members, n], of sequences [members, n, longest]; the padding at their ends changes nothing.
 
     Args:

@@ -6,8 +6,8 @@ https://arxiv.org/abs/1910.11858, section 4, and the authors' code (naszilla): f
 
 Differs from the paper:
 1. The error is of standardised scores; the paper also has one that weighs good architectures more.
-2. The networks' equal layers are one batched matrix product, and the gradient is written out: that is five times quicker than one network
-   after another.
+2. The networks' equal layers are one product of stacked matrices, and the gradient is written out. The matrices are so small that NumPy, which
+   adds the least to each product, is twice as fast as PyTorch.
 """
 
 import itertools
@@ -16,15 +16,14 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from searchitect.core.architecture import Architecture
 from searchitect.core.space import Space
 from searchitect.predictors.encodings import make_encoding, usual_encoding
-from searchitect.predictors.ensembles import check_settings
-from searchitect.predictors.predictor import Predictor
+from searchitect.predictors.predictor import Predictor, check_settings
+
+Numbers = NDArray[np.float32]
 
 
 class MlpEnsemble(Predictor):
@@ -62,12 +61,12 @@ class MlpEnsemble(Predictor):
         self.members, self.layers, self.units = members, layers, units
         self.epochs, self.batch, self.rate = epochs, batch, rate
         self.encoding = make_encoding(encoding or usual_encoding(space), space)
-        self._weights: list[Tensor] = []
+        self._weights: list[Numbers] = []
 
     def _train(self, architectures: list[Architecture], targets: NDArray[np.float64]) -> None:
         self._weights = train_perceptrons(
-            torch.from_numpy(self.encoding(architectures)).float(),
-            torch.from_numpy(targets).float(),
+            self.encoding(architectures).astype(np.float32),
+            targets.astype(np.float32),
             [self.seed * self.members + member for member in range(self.members)],
             [self.units] * self.layers,
             self.epochs,
@@ -76,30 +75,27 @@ class MlpEnsemble(Predictor):
         )
 
     def _guess(self, architectures: list[Architecture]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        inputs = torch.from_numpy(self.encoding(architectures)).float()
-        with torch.no_grad():
-            guesses = perceive(self._weights, inputs.expand(self.members, -1, -1))[-1][:, :, 0].double().numpy()
+        guesses = perceive(self._weights, self.encoding(architectures).astype(np.float32)).astype(np.float64)
         return guesses.mean(axis=0), guesses.std(axis=0)
 
 
-def perceive(weights: Sequence[Tensor], inputs: Tensor) -> list[Tensor]:
-    """The inputs, then what each layer gives: [members, n, units], the last one [members, n, 1].
+def perceive(weights: Sequence[Numbers], inputs: Numbers) -> Numbers:
+    """What each member gives: [members, n].
 
     Args:
-        weights: of each layer in turn its matrix [members, inputs, units] and its bias [members, 1, units].
-        inputs: [members, n, inputs].
+        weights: of each layer, [members, outputs, inputs + 1], the bias last.
+        inputs: [n, d], the same for all members.
     """
-    values = [inputs]
-    for layer in range(0, len(weights), 2):
-        found = torch.baddbmm(weights[layer + 1], values[-1], weights[layer])
-        values.append(found if layer + 2 == len(weights) else found.relu_())
-    return values
+    values = inputs.T
+    for layer in weights[:-1]:
+        values = np.maximum(layer[:, :, :-1] @ values + layer[:, :, -1:], 0)
+    found: Numbers = (weights[-1][:, :, :-1] @ values + weights[-1][:, :, -1:])[:, 0]
+    return found
 
 
-@torch.no_grad()
 def train_perceptrons(
-    inputs: Tensor, targets: Tensor, seeds: Sequence[int], units: Sequence[int], epochs: int, batch: int, rate: float
-) -> list[Tensor]:
+    inputs: Numbers, targets: Numbers, seeds: Sequence[int], units: Sequence[int], epochs: int, batch: int, rate: float
+) -> list[Numbers]:
     """Perceptrons with ReLUs, one for each seed, trained by Adam on the mean absolute error. See `perceive` for what is given back.
 
     Args:
@@ -111,45 +107,74 @@ def train_perceptrons(
         batch: size of a step.
         rate: of Adam.
     """
-    sizes = [inputs.shape[1], *units, 1]
-    shapes = [(len(seeds), rows, fan_out) for fan_in, fan_out in itertools.pairwise(sizes) for rows in (fan_in, 1)]
-    flat = torch.zeros(sum(map(math.prod, shapes)))
-    slopes = torch.zeros_like(flat)
+    generators = [np.random.default_rng(seed % 2**63) for seed in seeds]
+    shapes = [(len(seeds), outputs, given + 1) for given, outputs in itertools.pairwise([inputs.shape[1], *units, 1])]
+    flat = np.zeros(sum(map(math.prod, shapes)), np.float32)
+    slopes, mean, square, change = (np.zeros_like(flat) for _ in range(4))
     weights, gradients = _views(flat, shapes), _views(slopes, shapes)
-    generators = [torch.Generator().manual_seed(seed % 2**63) for seed in seeds]
-    for matrix in weights[::2]:
-        bound = math.sqrt(6 / (matrix.shape[1] + matrix.shape[2]))
-        for member, generator in zip(matrix, generators, strict=True):
-            member.uniform_(-bound, bound, generator=generator)
-    turned = [matrix.transpose(1, 2) for matrix in weights]  # views: they follow the weights
-    mean, square, root = torch.zeros_like(flat), torch.zeros_like(flat), torch.zeros_like(flat)
+    for layer in weights:
+        bound = math.sqrt(6 / (layer.shape[1] + layer.shape[2] - 1))
+        for member, generator in zip(layer[:, :, :-1], generators, strict=True):
+            member[:] = generator.uniform(-bound, bound, member.shape)
+    rows = np.concatenate([inputs, np.ones((len(inputs), 1), np.float32)], axis=1)
+    full, last = min(batch, len(rows)), (len(rows) - 1) % batch + 1
+    rooms = {size: [np.ones((width + 1, len(seeds), size), np.float32) for width in units] for size in {full, last}}
+    zeros = np.zeros((max(units), len(seeds), full), np.float32)
     step = 0
     for _ in range(epochs):
-        orders = torch.stack([torch.randperm(len(targets), generator=generator) for generator in generators])
-        shuffled, wanted = inputs[orders], targets[orders][:, :, None]
-        for first in range(0, len(targets), batch):
-            _backward(weights, turned, gradients, shuffled[:, first : first + batch], wanted[:, first : first + batch])
+        orders = np.stack([generator.permutation(len(rows)) for generator in generators])
+        shuffled, wanted = rows[orders], targets[orders]
+        for first in range(0, len(rows), batch):
+            some = shuffled[:, first : first + batch]
+            _backward(weights, gradients, rooms[some.shape[1]], zeros, some, wanted[:, first : first + batch])
             step += 1
-            mean.lerp_(slopes, 0.1)  # Adam: Kingma, Ba 2015, the form at the end of section 2
-            square.mul_(0.999).addcmul_(slopes, slopes, value=0.001)
-            torch.sqrt(square, out=root).add_(1e-8)
-            flat.addcdiv_(mean, root, value=-rate * math.sqrt(1 - 0.999**step) / (1 - 0.9**step))
+            # Adam: Kingma, Ba 2015, the form at the end of section 2; ``mean`` is 10 times and ``square`` 1000 times what is there
+            mean *= 0.9
+            mean += slopes
+            square *= 0.999
+            square += np.square(slopes, out=slopes)
+            np.sqrt(square, out=change)
+            change += 1e-8 * math.sqrt(1000)
+            np.divide(mean, change, out=change)
+            change *= rate * math.sqrt(1000) / 10 * math.sqrt(1 - 0.999**step) / (1 - 0.9**step)
+            flat -= change
     return weights
 
 
-def _views(flat: Tensor, shapes: Sequence[tuple[int, int, int]]) -> list[Tensor]:
+def _views(flat: Numbers, shapes: Sequence[tuple[int, int, int]]) -> list[Numbers]:
     ends = itertools.accumulate(map(math.prod, shapes))
-    return [flat[end - math.prod(shape) : end].view(shape) for end, shape in zip(ends, shapes, strict=True)]
+    return [flat[end - math.prod(shape) : end].reshape(shape) for end, shape in zip(ends, shapes, strict=True)]
 
 
 def _backward(
-    weights: Sequence[Tensor], turned: Sequence[Tensor], gradients: Sequence[Tensor], inputs: Tensor, targets: Tensor
+    weights: Sequence[Numbers],
+    gradients: Sequence[Numbers],
+    rooms: Sequence[Numbers],
+    zeros: Numbers,
+    inputs: Numbers,
+    targets: Numbers,
 ) -> None:
-    """Write the gradient of each member's mean absolute error. ``turned`` are the transposed weights."""
-    values = perceive(weights, inputs)
-    slope = (values[-1] - targets).sign_().div_(targets.shape[1])
-    for layer in reversed(range(len(values) - 1)):
-        torch.bmm(values[layer].transpose(1, 2), slope, out=gradients[2 * layer])
-        torch.sum(slope, 1, keepdim=True, out=gradients[2 * layer + 1])
+    """Write the gradient of each member's mean absolute error.
+
+    Args:
+        weights: see `perceive`.
+        gradients: in their shapes.
+        rooms: for what each hidden layer gives, [units + 1, members, n]; the last row is 1 and stays so. Units come first, so that all that is
+            done besides the products runs along contiguous memory.
+        zeros: at least as large as the rooms without that row: a maximum with them is taken faster than one with a single 0.
+        inputs: [members, n, d + 1], the last column 1.
+        targets: [members, n].
+    """
+    given = [inputs.swapaxes(1, 2), *(room.swapaxes(0, 1) for room in rooms)]  # [members, units + 1, n]
+    for weight, values, room in zip(weights, given, rooms, strict=False):
+        found = room[:-1]
+        np.matmul(weight, values, out=found.swapaxes(0, 1))
+        np.maximum(found, zeros[: len(found), :, : found.shape[2]], out=found)
+    slope = np.sign(weights[-1] @ given[-1] - targets[:, None]) / np.float32(targets.shape[1])
+    for layer in reversed(range(len(weights))):
+        np.matmul(slope, given[layer].swapaxes(1, 2), out=gradients[layer])
         if layer:
-            slope = torch.ops.aten.threshold_backward(torch.bmm(slope, turned[2 * layer]), values[layer], 0)
+            values = rooms[layer - 1][:-1]
+            behind = np.empty_like(values)
+            slope = np.matmul(weights[layer][:, :, :-1].swapaxes(1, 2), slope, out=behind.swapaxes(0, 1))
+            behind *= values > 0

@@ -11,30 +11,21 @@ Differs from the paper:
 It does not see in which block a decision was made, by construction: the order of the blocks is no matter to it.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar, Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Generator, Tensor
 
 from searchitect.core.architecture import Architecture
 from searchitect.core.space import Space
 from searchitect.predictors.encodings import UNKNOWN, TokenEncoding
-from searchitect.predictors.ensembles import (
-    between_tenths,
-    check_settings,
-    constant,
-    make_generators,
-    parts,
-    pieces,
-    train,
-    uniform,
-)
-from searchitect.predictors.predictor import Predictor
+from searchitect.predictors.ensembles import Ensemble, constant, uniform
+from searchitect.predictors.predictor import Predictor, check_settings
 
 _SHARE: Final = 0.8
-_AT_ONCE: Final = 1024
 
 
 class MlpMean(Predictor):
@@ -64,46 +55,34 @@ class MlpMean(Predictor):
         rate: float = 0.01,
     ) -> None:
         super().__init__(space, seed=seed)
-        check_settings(rate, members=members, units=units, epochs=epochs, batch=batch)
-        self.members, self.units, self.epochs, self.batch, self.rate = members, units, epochs, batch, rate
+        check_settings(units=units)
         self.encoding = TokenEncoding(space)
         patterns = self.encoding.patterns
         self._positions = [
             torch.from_numpy(np.flatnonzero(patterns == pattern)) for pattern in range(1, int(patterns.max()) + 1)
         ]
-        self._weights: list[Tensor] = []
-        self._back = (0.0, 1.0)
-
-    def _train(self, architectures: list[Architecture], targets: NDArray[np.float64]) -> None:
-        shares = self._shares(architectures)
-        wanted, *back = between_tenths(torch.from_numpy(targets).float())
-        self._back = back[0], back[1]
-        generators = make_generators(self.seed, self.members)
-        self._weights = [
-            uniform(generators, len(self.encoding.vocabulary), self.units, bound=1.0),
-            uniform(generators, max(1, len(self._positions)) * self.units, self.units),
-            constant(self.members, 1, self.units),
-            uniform(generators, self.units, self.units),
-            constant(self.members, 1, self.units),
-            uniform(generators, self.units, 1),
-            constant(self.members, 1, 1, value=float(torch.logit(wanted.mean()))),
-        ]
-        train(
-            self._weights,
-            lambda places: (self._score(shares[places]) - wanted[places]).abs().mean(dim=1).sum(),
-            parts(generators, len(targets), _SHARE),
-            generators,
-            self.epochs,
-            self.batch,
-            self.rate,
+        self._units = units
+        self._ensemble = Ensemble(
+            self._initial, self._score, members=members, epochs=epochs, batch=batch, rate=rate, share=_SHARE, is_bounded=True
         )
 
-    @torch.no_grad()
+    def _train(self, architectures: list[Architecture], targets: NDArray[np.float64]) -> None:
+        self._ensemble.fit([self._shares(architectures)], targets, self.seed)
+
     def _guess(self, architectures: list[Architecture]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        shares = self._shares(architectures)
-        found = [self._score(some.expand(self.members, -1, -1)) for some in pieces(shares, _AT_ONCE)]
-        guesses = torch.cat(found, dim=1).double().numpy() * self._back[1] + self._back[0]
-        return guesses.mean(axis=0), guesses.std(axis=0)
+        return self._ensemble.guess([self._shares(architectures)])
+
+    def _initial(self, generators: Sequence[Generator], wanted: Tensor) -> list[Tensor]:
+        units, members = self._units, len(generators)
+        return [
+            uniform(generators, len(self.encoding.vocabulary), units, bound=1.0),
+            uniform(generators, max(1, len(self._positions)) * units, units),
+            constant(members, 1, units),
+            uniform(generators, units, units),
+            constant(members, 1, units),
+            uniform(generators, units, 1),
+            constant(members, 1, 1, value=float(torch.logit(wanted.mean()))),
+        ]
 
     def _shares(self, architectures: list[Architecture]) -> Tensor:
         """[n, vocabulary]: which share of the tokens of its position each token has. Embeddings weighed by it are their mean."""
@@ -115,11 +94,11 @@ class MlpMean(Predictor):
             counts[:, position] /= np.maximum(counts[:, position].sum(axis=1, keepdims=True), 1)
         return torch.from_numpy(counts).float()
 
-    def _score(self, shares: Tensor) -> Tensor:
+    def _score(self, weights: Sequence[Tensor], shares: Tensor) -> Tensor:
         """[members, n] of [members, n, vocabulary]."""
-        embedding, *layers = self._weights
+        embedding, *layers = weights
         means = [torch.bmm(shares[:, :, position], embedding[:, position]) for position in self._positions]
-        values = torch.cat(means, dim=2) if means else shares.new_zeros(*shares.shape[:2], self.units)
+        values = torch.cat(means, dim=2) if means else shares.new_zeros(*shares.shape[:2], self._units)
         for matrix, bias in zip(layers[:-2:2], layers[1:-2:2], strict=True):
             values = torch.relu(torch.baddbmm(bias, values, matrix))
         return torch.sigmoid(torch.baddbmm(layers[-1], values, layers[-2]))[:, :, 0]

@@ -83,3 +83,12 @@ class Predictor(ABC):
     @abstractmethod
     def _guess(self, architectures: list[Architecture]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Standardised mean and standard deviation."""
+
+
+def check_settings(rate: float | None = None, **counts: int) -> None:
+    """Raises `SettingError` for a rate that is not above 0, and for a count below 1."""
+    for name, value in counts.items():
+        if value < 1:
+            raise SettingError(f"{name} must be at least 1, got {value}")
+    if rate is not None and not rate > 0:
+        raise SettingError(f"rate must be above 0, got {rate}; usual are 0.001 to 0.01")
