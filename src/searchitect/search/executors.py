@@ -256,7 +256,7 @@ def _serve(pipe: Connection, threads: int, parent: int) -> None:
     while True:
         try:
             job = replace(pickle.loads(pipe.recv_bytes()), space=space, task=task)
-        except EOFError:
+        except (EOFError, ConnectionError):  # the searching process is gone
             return
         began = time.monotonic()
         measurement, trace = evaluate_safely(estimator, job)
