@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from searchitect.core import SettingError, TaskInfo
-from searchitect.proxies import WORST, make_scorer, needs_data, proxy_names, proxy_summaries, score_all
+from searchitect.proxies import WORST, Scorer, make_scorer, needs_data, proxy_names, proxy_summaries, score_all
 from searchitect.spaces import default_space, make_space
 from searchitect.tasks import Task, load_task
 from searchitect.testing.generators import global_generators_untouched
@@ -30,11 +30,16 @@ def test_every_proxy_has_a_summary() -> None:
     assert all(proxy_summaries()[name] for name in proxy_names())
 
 
+@pytest.fixture(scope="module")
+def ranking() -> Scorer:
+    """The one proxy that builds reference networks, 32 of them: once for all tests."""
+    return make_scorer("az-nas", make_space("nasbench201", None, CELLS), images(), batch=4)
+
+
 @pytest.mark.parametrize("name", proxy_names())
-def test_a_disconnected_network_has_a_finite_score_below_the_others(name: str) -> None:
-    task = images()
+def test_a_disconnected_network_has_a_finite_score_below_the_others(name: str, ranking: Scorer) -> None:
     space = make_space("nasbench201", None, CELLS)
-    scorer = make_scorer(name, space, task, batch=4)
+    scorer = ranking if name == "az-nas" else make_scorer(name, space, images(), batch=4)
     cut, whole = (scorer(space.from_string(cell)) for cell in (CUT, WHOLE))  # type: ignore[attr-defined]
     assert math.isfinite(cut)
     assert cut == WORST if name not in COUNTS else cut > 0
@@ -86,14 +91,12 @@ def test_proxies_without_data_need_shapes_alone() -> None:
             assert make_scorer(name, space, task.info)(whole) == make_scorer(name, space, task)(whole)
 
 
-def test_the_one_score_of_several_parts_is_a_rank_among_random_ones() -> None:
-    space, task = make_space("nasbench201", None, CELLS), images()
-    scorer = make_scorer("az-nas", space, task)
-    drawn = [space.sample(random.Random(seed)) for seed in range(8)]
-    alone, together = [scorer(a) for a in drawn], scorer.together(drawn)
+def test_the_one_score_of_several_parts_is_a_rank_among_random_ones(ranking: Scorer) -> None:
+    drawn = [ranking.space.sample(random.Random(seed)) for seed in range(8)]
+    alone, together = [ranking(a) for a in drawn], ranking.together(drawn)
     assert np.corrcoef(np.argsort(np.argsort(alone)), np.argsort(np.argsort(together)))[0, 1] > 0.7
     assert max(together) <= 0
-    assert copy.deepcopy(scorer) is scorer
+    assert copy.deepcopy(ranking) is ranking
 
 
 def test_mistakes_are_refused() -> None:

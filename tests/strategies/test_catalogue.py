@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from searchitect.core import Objective, SettingError
 from searchitect.strategies import find_strategy, make_strategy, strategy_names, strategy_options, strategy_summaries
 from searchitect.strategies.asha import Asha
+from searchitect.strategies.rungs import Halving, HalvingOptions
 from searchitect.testing import CountOnes
 
 SCORE = [Objective("score", "max")]
@@ -62,6 +64,19 @@ def test_options_come_with_their_defaults() -> None:
         "avoid_duplicates": False,
         "aging": True,
     }
+
+
+@pytest.mark.parametrize("name", ["asha", "auto", "bohb", "hyperband", "successive-halving"])
+def test_kinds_of_successive_halving_share_their_settings(name: str) -> None:
+    shared = {field.name: field.default for field in fields(Halving)}
+    assert shared.keys() == HalvingOptions.__annotations__.keys()
+    assert shared.items() <= strategy_options(name).items()
+    for option in shared:
+        make_strategy(name, CountOnes(5), SCORE, **{option: 1.5 if option == "eta" else 1})
+        with pytest.raises(SettingError, match=f"{option} of the strategy '{name}' must be a number, got 'much'"):
+            make_strategy(name, CountOnes(5), SCORE, **{option: "much"})
+    with pytest.raises(SettingError, match=r"unknown option .* 'halving'"):
+        make_strategy(name, CountOnes(5), SCORE, halving={})
 
 
 def test_options_and_seed_arrive() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from searchitect.core import Chooser, Fidelity, Objective, Space, Trial, TrialState
+from searchitect.core.trial import Proposal
 from searchitect.strategies import make_strategy
 from searchitect.strategies.seen import Seen
 from searchitect.testing import CountOnes, simulate
@@ -70,3 +71,17 @@ def test_the_last_ones_are_drawn_evenly() -> None:
     drawn = [seen.draw(random.Random(seed)) for seed in range(400)]
     for architecture in listed[:4]:
         assert drawn.count(architecture) == pytest.approx(100, abs=35)
+
+
+def test_a_proposal_is_known_from_then_on_and_a_draw_takes_its_place_where_there_is_none() -> None:
+    space, rng = CountOnes(2), random.Random(0)
+    seen, forgetful = Seen(space), Seen(space, remembers=False)
+    first, *others = space.enumerate()
+    ours = Proposal(first, parent=7)
+    assert seen.propose(ours, rng) is forgetful.propose(ours, rng) is ours
+    drawn = [seen.propose(None, rng) for _ in others]
+    assert {proposal.architecture for proposal in drawn if proposal is not None and proposal.is_random} == set(others)
+    assert seen.propose(None, rng) is None
+    assert len(seen) == 4
+    assert all(forgetful.propose(None, rng) is not None for _ in range(20))
+    assert first not in forgetful

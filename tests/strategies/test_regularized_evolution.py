@@ -178,14 +178,14 @@ def noise_free_best(seed: int, **options: Any) -> float:
     return max(sum(t.architecture.spec) for t in trials) / 100
 
 
-# means of 60 runs of an independent implementation; the standard error of 4 runs is at most 0.012
+# means of 60 runs of an independent implementation; the standard error of 3 runs is at most 0.014
 @pytest.mark.parametrize(
     ("population_size", "sample_size", "aging", "expected"),
     [(100, 10, True, 0.898), (100, 25, True, 0.955), (100, 1, True, 0.636), (20, 5, True, 0.923), (100, 10, False, 0.899)],
 )
 def test_the_papers_toy_is_reproduced(population_size: int, sample_size: int, aging: bool, expected: float) -> None:
     options = {"population_size": population_size, "sample_size": sample_size, "aging": aging}
-    found = [noise_free_best(seed, **options) for seed in range(4)]
+    found = [noise_free_best(seed, **options) for seed in range(3)]
     assert statistics.mean(found) == pytest.approx(expected, abs=0.025)
 
 

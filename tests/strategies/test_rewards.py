@@ -3,8 +3,8 @@ import random
 
 import pytest
 
-from searchitect.core import Fidelity, SettingError, Trial, TrialState
-from searchitect.strategies.rewards import Baseline, Rewards, propose_new
+from searchitect.core import Architecture, Fidelity, SettingError, Trial, TrialState
+from searchitect.strategies.rewards import Baseline, Batches, Rewards, propose_new
 from searchitect.strategies.seen import Seen
 from searchitect.testing import CountOnes
 
@@ -68,19 +68,34 @@ def test_a_decay_outside_its_range_is_refused(decay: float) -> None:
         Baseline(decay)
 
 
+def test_a_batch_is_full_after_so_many_episodes_that_say_something() -> None:
+    batches, baseline, rewards = Batches(2, 0.9), Baseline(0.9), [0.1, 0.5, 0.3, 0.3]
+
+    def add(value: float, state: TrialState = TrialState.COMPLETE) -> list[tuple[object, float]]:
+        return [(picks, gain) for picks, gain in batches.add(trial(state), (value,), lambda architecture: [architecture])]  # type: ignore[list-item]
+
+    expected = [(CELLS[0], baseline.advantage(reward)) for reward in rewards]
+    assert add(9.0, TrialState.FAILED) == []  # nothing was seen: no reward
+    found = [add(reward) for reward in rewards[:3]]
+    assert found == [[], [([CELLS[0]], gain) for _, gain in expected[:2]], []]
+    nothing = Trial(0, Architecture(0), "0", Fidelity(1), 0, state=TrialState.COMPLETE)  # without a decision
+    assert batches.add(nothing, (0.9,), lambda architecture: []) == []
+    assert [gain for _, gain in add(rewards[3])] == [gain for _, gain in expected[2:]]
+    assert (batches.learned, batches.full) == (4, 2)
+
+
 def test_a_policy_that_repeats_itself_is_helped_out_by_a_uniform_draw() -> None:
     seen, rng = Seen(SPACE), random.Random(0)
     first = propose_new(lambda: CELLS[5], seen, rng)
     assert first is not None
     assert first.architecture == CELLS[5]
     assert not first.is_random
-    seen.add(SPACE.key(CELLS[5]))
+    assert CELLS[5] in seen
     found = set()
     for _ in range(7):
         proposal = propose_new(lambda: CELLS[5], seen, rng)
         assert proposal is not None
         assert proposal.is_random
         found.add(proposal.architecture)
-        seen.add(SPACE.key(proposal.architecture))
     assert found == set(CELLS) - {CELLS[5]}
     assert propose_new(lambda: CELLS[5], seen, rng) is None

@@ -5,9 +5,8 @@ import pytest
 
 from searchitect.core import Architecture, Objective, SettingError, SpaceError, Trial
 from searchitect.core.trial import Fidelity, TrialState
-from searchitect.metrics.ranks import correlation_interval, spearman
 from searchitect.strategies import make_strategy
-from searchitect.strategies.trusted import TrustedProxy, imagine, spearman_interval, tell_of, with_scorers
+from searchitect.strategies.trusted import TrustedProxy, imagine, tell_of, with_scorers
 from searchitect.testing import CountOnes, simulate
 
 SPACE = CountOnes(12)
@@ -33,15 +32,6 @@ def told(proxy, numbers, score, *, origin: str = "random", check: int = 10) -> T
 
 def noise(architecture: Architecture) -> float:
     return random.Random(architecture.text).random()
-
-
-def test_the_interval_is_that_of_the_metrics() -> None:
-    rng = random.Random(0)
-    for n in (5, 10, 40):
-        a = [rng.randrange(6) for _ in range(n)]
-        b = [x + rng.randrange(5) for x in a]
-        assert spearman_interval(a, b) == pytest.approx(correlation_interval(a, b, spearman))
-    assert all(map(math.isnan, spearman_interval([1, 1, 1], [1, 2, 3])))
 
 
 def test_a_proxy_is_relied_on_after_ten_random_trials_that_it_ranks() -> None:

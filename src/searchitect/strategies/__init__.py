@@ -168,8 +168,11 @@ def make_strategy(name: str, space: Space, objectives: Sequence[Objective], seed
 
 
 def _parameters(name: str) -> dict[str, inspect.Parameter]:
-    parameters = inspect.signature(find_strategy(name)).parameters
-    return {option: parameter for option, parameter in parameters.items() if option not in _GIVEN}
+    """The options of a strategy; those of successive halving in place of the ``**halving`` that stands for them."""
+    found = dict(inspect.signature(find_strategy(name)).parameters)
+    if found.pop("halving", None) is not None:
+        found |= inspect.signature(importlib.import_module("searchitect.strategies.rungs").Halving).parameters
+    return {option: parameter for option, parameter in found.items() if option not in _GIVEN}
 
 
 def _check_kind(name: str, option: str, value: Any, annotation: Any) -> None:

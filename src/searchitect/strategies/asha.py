@@ -15,14 +15,14 @@ Differs from the paper:
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 from searchitect.core.objective import Objective
 from searchitect.core.space import Space
 from searchitect.core.strategy import Strategy
-from searchitect.core.trial import Fidelity, Proposal, Trial
+from searchitect.core.trial import Proposal, Trial
 from searchitect.strategies.inner import inner_strategy, notes_of
-from searchitect.strategies.rungs import Rung, entry_of, rungs
+from searchitect.strategies.rungs import Halving, HalvingOptions, Rung, entry_of
 
 
 class Asha(Strategy):
@@ -35,12 +35,8 @@ class Asha(Strategy):
         objectives: what is to become large or small, the first one leading.
         seed: of this strategy's own generator, and of ``inner`` where that is a name.
         inner: where new architectures come from: a strategy's name, or a strategy.
-        base_epochs: r in the paper, the epochs of a first look.
-        max_epochs: R in the paper, the epochs of the top rung.
-        eta: 1/eta of a rung is promoted.
-        data: fraction of the training rows in use, at all rungs.
-        resolution: fraction of the image side in use, at all rungs.
         inner_options: of ``inner``, where that is a name.
+        halving: base_epochs, max_epochs, eta, data, resolution; see `searchitect.strategies.rungs.Halving`.
     """
 
     summary: ClassVar[str] = "asynchronous successive halving: short trainings, the best 1/eta go on (Li et al. 2020)"
@@ -53,16 +49,12 @@ class Asha(Strategy):
         *,
         seed: int = 0,
         inner: str | Strategy = "random",
-        base_epochs: float = 1,
-        max_epochs: float = 27,
-        eta: float = 3,
-        data: float = 1.0,
-        resolution: float = 1.0,
         inner_options: Mapping[str, Any] | None = None,
+        **halving: Unpack[HalvingOptions],
     ) -> None:
         super().__init__(space, objectives, seed=seed)
-        self.eta = eta
-        self.fidelities = [Fidelity(epochs, data, resolution) for epochs in rungs(base_epochs, max_epochs, eta)]
+        settings = Halving(**halving)
+        self.eta, self.fidelities = settings.eta, settings.fidelities()
         self.inner = inner_strategy(inner, space, objectives, seed, inner_options)
         self._rungs = [Rung() for _ in self.fidelities]
         self._height = {fidelity: k for k, fidelity in enumerate(self.fidelities)}

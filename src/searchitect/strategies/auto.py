@@ -6,7 +6,7 @@ docs/methods/auto.md.
 
 import random
 from collections.abc import Sequence
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Unpack
 
 from searchitect.core.errors import SettingError
 from searchitect.core.objective import Objective
@@ -15,6 +15,7 @@ from searchitect.core.strategy import Strategy
 from searchitect.core.trial import Proposal, Trial
 from searchitect.strategies import make_strategy
 from searchitect.strategies.inner import notes_of
+from searchitect.strategies.rungs import HalvingOptions
 
 MOST_MODELLED: Final = 600
 """Expected trials above which evolution takes the place of the process, whose proposals take longer with every trial."""
@@ -32,11 +33,7 @@ class Auto(Strategy):
         objectives: what is to become large or small, the first one leading.
         seed: of this strategy's own generator.
         expected_trials: how many trials the budget will roughly allow, at all rungs together.
-        base_epochs: of a first look.
-        max_epochs: of the top rung; equal to ``base_epochs`` there is no halving.
-        eta: 1/eta of a rung is promoted.
-        data: fraction of the training rows in use.
-        resolution: fraction of the image side in use.
+        halving: base_epochs, max_epochs, eta, data, resolution; see `searchitect.strategies.rungs.Halving`.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"sample", "mutate"})
@@ -50,11 +47,7 @@ class Auto(Strategy):
         *,
         seed: int = 0,
         expected_trials: int = 100,
-        base_epochs: float = 1,
-        max_epochs: float = 27,
-        eta: float = 3,
-        data: float = 1.0,
-        resolution: float = 1.0,
+        **halving: Unpack[HalvingOptions],
     ) -> None:
         super().__init__(space, objectives, seed=seed)
         if expected_trials < 1:
@@ -72,18 +65,7 @@ class Auto(Strategy):
                 sample_size=population_size // 2,
                 avoid_duplicates=True,
             )
-        self._halving = make_strategy(
-            "asha",
-            space,
-            objectives,
-            seed,
-            inner=inner,
-            base_epochs=base_epochs,
-            max_epochs=max_epochs,
-            eta=eta,
-            data=data,
-            resolution=resolution,
-        )
+        self._halving = make_strategy("asha", space, objectives, seed, inner=inner, **halving)
 
     def propose(self, rng: random.Random) -> Proposal | None:
         """What successive halving proposes."""

@@ -84,12 +84,7 @@ class Bananas(Strategy):
     def propose(self, rng: random.Random) -> Proposal | None:
         """Random draws first; then the candidate with the largest draw from its predicted distribution."""
         new = self._candidate(rng) if self._observed.additions >= self.initial else None
-        is_random = new is None
-        new = new or self._seen.draw(rng)
-        if new is None:
-            return None
-        self._seen.add(self.space.key(new))
-        return Proposal(new, is_random=is_random)
+        return self._seen.propose(None if new is None else Proposal(new), rng)
 
     def learn(self, trial: Trial) -> None:
         """Keep the result."""

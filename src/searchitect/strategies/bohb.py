@@ -15,7 +15,7 @@ Differs from the paper:
 import math
 import random
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Final, TypeAlias
+from typing import ClassVar, Final, TypeAlias, Unpack
 
 import numpy as np
 
@@ -30,6 +30,7 @@ from searchitect.strategies import make_strategy
 from searchitect.strategies.inner import notes_of
 from searchitect.strategies.kernel_density import KernelDensity, Vectors, impute
 from searchitect.strategies.observed import Observation, Observed
+from searchitect.strategies.rungs import HalvingOptions
 from searchitect.strategies.seen import Seen
 
 _GOOD: Final = 0.15
@@ -45,14 +46,11 @@ class Bohb(Strategy):
         space: what can be built.
         objectives: what is to become large or small, the first one leading.
         seed: of this strategy's own generator.
-        base_epochs: the epochs of a first look in the most aggressive bracket.
-        max_epochs: the epochs of the longest training.
-        eta: 1/eta of a rung goes on.
         random_fraction: of the new configurations that are drawn uniformly whatever the model says, in [0, 1]; at 1 it is Hyperband.
         candidates: how many configurations are drawn near good ones; the one with the largest ratio of the densities is proposed.
         bandwidth_factor: by how much the bandwidths of numbers are widened for drawing candidates, above 0.
-        data: fraction of the training rows in use, at all fidelities.
-        resolution: fraction of the image side in use, at all fidelities.
+        halving: base_epochs (of the most aggressive bracket), max_epochs, eta, data, resolution; see
+            `searchitect.strategies.rungs.Halving`.
     """
 
     summary: ClassVar[str] = "Hyperband with kernel densities of good and bad architectures (Falkner et al. 2018)"
@@ -64,14 +62,10 @@ class Bohb(Strategy):
         objectives: Sequence[Objective],
         *,
         seed: int = 0,
-        base_epochs: float = 1,
-        max_epochs: float = 27,
-        eta: float = 3,
         random_fraction: float = 1 / 3,
         candidates: int = 64,
         bandwidth_factor: float = 3,
-        data: float = 1.0,
-        resolution: float = 1.0,
+        **halving: Unpack[HalvingOptions],
     ) -> None:
         super().__init__(space, objectives, seed=seed)
         if not 0 <= random_fraction <= 1:
@@ -82,18 +76,7 @@ class Bohb(Strategy):
                 "the paper uses 64 and 3"
             )
         self._model = _Model(space, objectives, seed, random_fraction, candidates, bandwidth_factor)
-        self._hyperband = make_strategy(
-            "hyperband",
-            space,
-            objectives,
-            seed,
-            inner=self._model,
-            base_epochs=base_epochs,
-            max_epochs=max_epochs,
-            eta=eta,
-            data=data,
-            resolution=resolution,
-        )
+        self._hyperband = make_strategy("hyperband", space, objectives, seed, inner=self._model, **halving)
 
     def propose(self, rng: random.Random) -> Proposal | None:
         """What Hyperband proposes."""

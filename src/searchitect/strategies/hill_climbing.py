@@ -21,7 +21,7 @@ from searchitect.core.space import Space
 from searchitect.core.strategy import Strategy
 from searchitect.core.trial import Proposal, Trial
 from searchitect.metrics.pareto import best_first
-from searchitect.strategies.moves import Individual, individual_of, mutated
+from searchitect.strategies.moves import Individual, individual_of, mutant
 from searchitect.strategies.seen import Seen
 
 
@@ -71,17 +71,8 @@ class HillClimbing(Strategy):
 
     def propose(self, rng: random.Random) -> Proposal | None:
         """A child of the incumbent; a random start where there is none, or none is left nearby."""
-        here = self._incumbent
-        child = None if here is None else mutated(self.space, self._seen, here.architecture, rng, self.mutations)
-        if child is not None and here is not None:
-            proposal = Proposal(child, parent=here.trial)
-        else:
-            drawn = self._seen.draw(rng)
-            if drawn is None:
-                return None
-            proposal = Proposal(drawn, is_random=True)
-        self._seen.add(self.space.key(proposal.architecture))
-        return proposal
+        near = None if self._incumbent is None else mutant(self.space, self._seen, self._incumbent, rng, self.mutations)
+        return self._seen.propose(near, rng)
 
     def learn(self, trial: Trial) -> None:
         """Count what has ended; at the end of a step, move."""

@@ -20,16 +20,16 @@ import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 from searchitect.core.errors import SettingError
 from searchitect.core.objective import Objective
 from searchitect.core.space import Space
 from searchitect.core.strategy import Strategy
-from searchitect.core.trial import Fidelity, Proposal, Trial, TrialState
+from searchitect.core.trial import Proposal, Trial, TrialState
 from searchitect.strategies.brackets import Brackets
 from searchitect.strategies.inner import inner_strategy, notes_of
-from searchitect.strategies.rungs import LOST, Entry, entry_of, rungs
+from searchitect.strategies.rungs import LOST, Entry, Halving, HalvingOptions, entry_of
 
 
 class Hyperband(Strategy):
@@ -40,13 +40,10 @@ class Hyperband(Strategy):
         objectives: what is to become large or small, the first one leading.
         seed: of this strategy's own generator, and of ``inner`` where that is a name.
         inner: where new architectures come from: a strategy's name, or a strategy.
-        base_epochs: the epochs of a first look in the most aggressive bracket; 1 in the paper.
-        max_epochs: R in the paper, the epochs of the longest training.
-        eta: 1/eta of a rung goes on.
         brackets: how many brackets a sweep has, the most aggressive first; 1 is successive halving, ``None`` is all of them.
-        data: fraction of the training rows in use, at all fidelities.
-        resolution: fraction of the image side in use, at all fidelities.
         inner_options: of ``inner``, where that is a name.
+        halving: base_epochs (of the most aggressive bracket), max_epochs, eta, data, resolution; see
+            `searchitect.strategies.rungs.Halving`.
     """
 
     summary: ClassVar[str] = "successive halving in brackets, from many short trainings to a few full ones (Li et al. 2018)"
@@ -59,26 +56,22 @@ class Hyperband(Strategy):
         *,
         seed: int = 0,
         inner: str | Strategy = "random",
-        base_epochs: float = 1,
-        max_epochs: float = 27,
-        eta: float = 3,
         brackets: int | None = None,
-        data: float = 1.0,
-        resolution: float = 1.0,
         inner_options: Mapping[str, Any] | None = None,
+        **halving: Unpack[HalvingOptions],
     ) -> None:
         super().__init__(space, objectives, seed=seed)
-        self.eta = eta
-        self.fidelities = [Fidelity(epochs, data, resolution) for epochs in rungs(base_epochs, max_epochs, eta)]
+        settings = Halving(**halving)
+        self.eta, self.fidelities = settings.eta, settings.fidelities()
         levels = len(self.fidelities)
         if brackets is not None and not 1 <= brackets <= levels:
             raise SettingError(
-                f"brackets must lie in [1, {levels}], as many as there are fidelities between base_epochs={base_epochs:g} and "
-                f"max_epochs={max_epochs:g}, or None for all of them, got {brackets}"
+                f"brackets must lie in [1, {levels}], as many as there are fidelities between base_epochs={settings.base_epochs:g} and "
+                f"max_epochs={settings.max_epochs:g}, or None for all of them, got {brackets}"
             )
         self.inner = inner_strategy(inner, space, objectives, seed, inner_options)
         self._bases = brackets or levels  # new architectures start at the levels below
-        self._brackets = Brackets(levels, eta, self._bases)
+        self._brackets = Brackets(levels, self.eta, self._bases)
         self._level = {fidelity: level for level, fidelity in enumerate(self.fidelities)}
         self._started: Counter[tuple[str, int]] = Counter()  # new architectures that were asked for and still run
 

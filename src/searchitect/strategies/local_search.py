@@ -60,16 +60,8 @@ class LocalSearch(Strategy):
 
     def propose(self, rng: random.Random) -> Proposal | None:
         """A neighbour of the centre; a new start where all of them were tried."""
-        neighbour = None if self._around is None else self._around.first_new(self._seen)
-        if neighbour is not None and self._around is not None:
-            proposal = Proposal(neighbour, parent=self._around.centre.trial)
-        else:
-            drawn = self._seen.draw(rng)
-            if drawn is None:
-                return None
-            proposal = Proposal(drawn, is_random=True)
-        self._seen.add(self.space.key(proposal.architecture))
-        return proposal
+        near = None if self._around is None else self._around.first_new(self._seen)
+        return self._seen.propose(near, rng)
 
     def learn(self, trial: Trial) -> None:
         """Step, or restart, as far as what has ended allows."""
@@ -134,11 +126,11 @@ class _Neighbourhood:
         self._made: list[tuple[str, Architecture]] = []
         self._asked = self._looked = 0  # places in the order: before them, all were tried, or have ended
 
-    def first_new(self, seen: Seen) -> Architecture | None:
+    def first_new(self, seen: Seen) -> Proposal | None:
         """The first one that was not tried; ``None`` where all were."""
         while (neighbour := self._at(self._asked)) is not None:
             if not seen.knows(neighbour[0]):
-                return neighbour[1]
+                return Proposal(neighbour[1], parent=self.centre.trial)
             self._asked += 1
         return None
 

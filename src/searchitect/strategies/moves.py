@@ -73,6 +73,12 @@ def mutated(space: Space, seen: Seen, parent: Architecture, rng: random.Random, 
     return None
 
 
+def mutant(space: Space, seen: Seen, parent: Individual, rng: random.Random, steps: int = 1) -> Proposal | None:
+    """`mutated` as a proposal that names its parent."""
+    child = mutated(space, seen, parent.architecture, rng, steps)
+    return None if child is None else Proposal(child, parent=parent.trial)
+
+
 def bred(
     space: Space,
     first: Architecture,
@@ -106,8 +112,8 @@ def new_child(
     rng: random.Random,
     crossover_rate: float,
     mutation_rate: float | None,
-) -> tuple[Architecture, int] | None:
-    """A child (`bred`) that was not tried before, and the trial of its first parent.
+) -> Proposal | None:
+    """A child (`bred`) that was not tried before; the first parent is that of the proposal.
 
     Args:
         space: tells how to cross and to mutate.
@@ -124,9 +130,8 @@ def new_child(
         except SpaceError:  # a single architecture: nothing to mutate
             return None
         if child not in seen:
-            return child, first.trial
-    near = mutated(space, seen, first.architecture, rng)
-    return None if near is None else (near, first.trial)
+            return Proposal(child, parent=first.trial)
+    return mutant(space, seen, first, rng)
 
 
 def child_or_draw(
@@ -147,16 +152,8 @@ def child_or_draw(
         crossover_rate: see `bred`.
         mutation_rate: see `bred`.
     """
-    made = None if parents is None else new_child(space, seen, parents, rng, crossover_rate, mutation_rate)
-    if made is not None:
-        proposal = Proposal(made[0], parent=made[1])
-    else:
-        drawn = seen.draw(rng)
-        if drawn is None:
-            return None
-        proposal = Proposal(drawn, is_random=True)
-    seen.add(space.key(proposal.architecture))
-    return proposal
+    child = None if parents is None else new_child(space, seen, parents, rng, crossover_rate, mutation_rate)
+    return seen.propose(child, rng)
 
 
 def check_rates(crossover_rate: float, mutation_rate: float | None) -> None:

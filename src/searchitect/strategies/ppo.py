@@ -25,8 +25,7 @@ from searchitect.core.space import Space
 from searchitect.core.strategy import Strategy
 from searchitect.core.trial import Proposal, Trial
 from searchitect.strategies.controller import Controller
-from searchitect.strategies.picks import Pick
-from searchitect.strategies.rewards import Baseline, Rewards, propose_new
+from searchitect.strategies.rewards import Batches, Episode, propose_new
 from searchitect.strategies.seen import Seen
 
 if TYPE_CHECKING:
@@ -90,45 +89,32 @@ class Ppo(Strategy):
         self.controller = Controller(space, hidden=hidden, layers=1, learning_rate=learning_rate, spread=0.1, seed=seed)
         self.entropy = entropy
         self.batch, self.passes, self.clip = batch, passes, clip
-        self.avoid_duplicates = avoid_duplicates
-        self._rewards, self._baseline = Rewards(), Baseline(baseline_decay)
-        self._waiting: list[tuple[list[Pick], float]] = []
-        self._learned = self._batches = 0
-        self._seen = Seen(space)
+        self._batches = Batches(batch, baseline_decay)
+        self._seen = Seen(space, remembers=avoid_duplicates)
 
     def propose(self, rng: random.Random) -> Proposal | None:
         """A draw from the policy as it is now."""
-        if not self.avoid_duplicates:
-            return Proposal(self.controller.draw(rng))
-        proposal = propose_new(lambda: self.controller.draw(rng), self._seen, rng)
-        if proposal is not None:
-            self._seen.add(self.space.key(proposal.architecture))
-        return proposal
+        return propose_new(lambda: self.controller.draw(rng), self._seen, rng)
 
     def learn(self, trial: Trial) -> None:
         """Wait until a batch is full; then some steps on it."""
         self.adopt(trial)
-        reward = self._rewards.take(trial, self.values(trial))
-        if reward is None or not trial.architecture.decisions:
-            return
-        self._learned += 1
-        self._waiting.append((self.controller.read(trial.architecture), self._baseline.advantage(reward)))
-        if len(self._waiting) == self.batch:
-            self._update()
-            self._batches += 1
-            self._waiting.clear()
+        batch = self._batches.add(trial, self.values(trial), self.controller.read)
+        if batch:
+            self._update(batch)
 
     def adopt(self, trial: Trial) -> None:
         """Remember what is being tried."""
-        if self.avoid_duplicates:
-            self._seen.add(trial.key)
+        self._seen.add(trial.key)
 
     def notes(self) -> list[str]:
         """What it did, for the report."""
-        return [f"PPO: {self._learned} trials in {self._batches} batches of {self.batch}, {self.passes} steps on each."]
+        return [
+            f"PPO: {self._batches.learned} trials in {self._batches.full} batches of {self.batch}, {self.passes} steps on each."
+        ]
 
-    def _update(self) -> None:
-        episodes, gains = zip(*self._waiting, strict=True)
+    def _update(self, batch: Sequence[Episode]) -> None:
+        episodes, gains = zip(*batch, strict=True)
         old = None
         for _ in range(self.passes):
             log_p, entropies = self.controller.log_probabilities(episodes)

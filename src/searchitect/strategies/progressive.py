@@ -107,10 +107,7 @@ class Progressive(Strategy):
                 return Proposal(architecture)
         if level.beam:
             return None
-        new = self._seen.draw(rng)
-        if new is not None:
-            self._seen.add(self.space.key(new))
-        return None if new is None else Proposal(new, is_random=True)
+        return self._seen.propose(None, rng)
 
     def learn(self, trial: Trial) -> None:
         """Keep the result. Which level it completes is found when the next architecture is asked for."""

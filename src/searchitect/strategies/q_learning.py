@@ -98,14 +98,13 @@ class QLearning(Strategy):
         self.learning_rate = learning_rate
         self.replays = replays
         self.memory = memory
-        self.avoid_duplicates = avoid_duplicates
         self._ends = [total * expected_trials / 2700 for total in accumulate(count for _, count in SCHEDULE)]
         self._values: dict[tuple[str, ...], list[float]] = {}
         self._picks = Picks()
         self._rewards = Rewards()
         self._experience: list[tuple[list[Step], float]] = []
         self._judged: set[str] = set()
-        self._seen = Seen(space)
+        self._seen = Seen(space, remembers=avoid_duplicates)
 
     @property
     def epsilon(self) -> float:
@@ -115,15 +114,8 @@ class QLearning(Strategy):
     def propose(self, rng: random.Random) -> Proposal | None:
         """At each pick, with probability epsilon a random option, else the best; ties are broken at random."""
         if self.epsilon >= 1:  # wholly random
-            drawn = self._seen.draw(rng)  # without avoid_duplicates nothing is ever seen: a plain draw
-            proposal = None if drawn is None else Proposal(drawn, is_random=True)
-        elif self.avoid_duplicates:
-            proposal = propose_new(lambda: self._draw(rng), self._seen, rng)
-        else:
-            proposal = Proposal(self._draw(rng))
-        if proposal is not None and self.avoid_duplicates:
-            self._seen.add(self.space.key(proposal.architecture))
-        return proposal
+            return self._seen.propose(None, rng)
+        return propose_new(lambda: self._draw(rng), self._seen, rng)
 
     def learn(self, trial: Trial) -> None:
         """Remember the episode, also when it was had before, and replay some of all."""
@@ -140,8 +132,7 @@ class QLearning(Strategy):
 
     def adopt(self, trial: Trial) -> None:
         """Remember what is being tried."""
-        if self.avoid_duplicates:
-            self._seen.add(trial.key)
+        self._seen.add(trial.key)
 
     def notes(self) -> list[str]:
         """What it did, for the report."""

@@ -26,11 +26,7 @@ class RandomSearch(Strategy):
 
     def propose(self, rng: random.Random) -> Proposal | None:
         """A uniform draw that was not proposed before."""
-        drawn = self._seen.draw(rng)
-        if drawn is None:
-            return None
-        self._seen.add(self.space.key(drawn))
-        return Proposal(drawn, is_random=True)
+        return self._seen.propose(None, rng)
 
     def learn(self, trial: Trial) -> None:
         """Remember what was tried; scores are not looked at."""

@@ -73,18 +73,15 @@ class RegularizedEvolution(Strategy):
         self.population_size = population_size
         self.sample_size = sample_size
         self.with_replacement = with_replacement
-        self.avoid_duplicates = avoid_duplicates
         self.aging = aging
         self._population: deque[Individual] = deque()  # left: the oldest
-        self._seen = Seen(space)
+        self._seen = Seen(space, remembers=avoid_duplicates)
         self._random = self._evolved = 0
 
     def propose(self, rng: random.Random) -> Proposal | None:
         """Random draws until the population is full; then a mutated tournament winner."""
-        proposal = self._random_draw(rng) if len(self._population) < self.population_size else self._child(rng)
-        if proposal is not None and self.avoid_duplicates:
-            self._seen.add(self.space.key(proposal.architecture))
-        return proposal
+        child = None if len(self._population) < self.population_size else self._child(rng)
+        return self._seen.propose(child, rng)
 
     def learn(self, trial: Trial) -> None:
         """A complete trial enters on the right; the oldest leaves on the left, or the worst from wherever it is."""
@@ -104,8 +101,7 @@ class RegularizedEvolution(Strategy):
 
     def adopt(self, trial: Trial) -> None:
         """Remember what is being tried."""
-        if self.avoid_duplicates:
-            self._seen.add(trial.key)
+        self._seen.add(trial.key)
 
     def notes(self) -> list[str]:
         """What it did, for the report."""
@@ -114,17 +110,13 @@ class RegularizedEvolution(Strategy):
             f"{self._random} architectures drawn uniformly, {self._evolved} by mutation."
         ]
 
-    def _random_draw(self, rng: random.Random) -> Proposal | None:
-        drawn = self._seen.draw(rng)  # without avoid_duplicates nothing is ever seen: a plain draw
-        return None if drawn is None else Proposal(drawn, is_random=True)
-
     def _child(self, rng: random.Random) -> Proposal | None:
         for _ in range(_TRIES):
             parent = self._tournament(rng)
             child = self.space.mutate(parent.architecture, rng)
-            if not self.avoid_duplicates or child not in self._seen:
+            if child not in self._seen:
                 return Proposal(child, parent=parent.trial)
-        return self._random_draw(rng)
+        return None
 
     def _tournament(self, rng: random.Random) -> Individual:
         alive = range(len(self._population))

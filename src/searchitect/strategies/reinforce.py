@@ -23,8 +23,7 @@ from searchitect.core.space import Space
 from searchitect.core.strategy import Strategy
 from searchitect.core.trial import Proposal, Trial
 from searchitect.strategies.controller import Controller
-from searchitect.strategies.picks import Pick
-from searchitect.strategies.rewards import Baseline, Rewards, propose_new
+from searchitect.strategies.rewards import Batches, propose_new
 from searchitect.strategies.seen import Seen
 
 
@@ -71,42 +70,27 @@ class Reinforce(Strategy):
         self.controller = Controller(space, hidden=hidden, layers=layers, learning_rate=learning_rate, seed=seed)
         self.entropy = entropy
         self.batch = batch
-        self.avoid_duplicates = avoid_duplicates
-        self._rewards, self._baseline = Rewards(), Baseline(baseline_decay)
-        self._waiting: list[tuple[list[Pick], float]] = []
-        self._learned = self._steps = 0
-        self._seen = Seen(space)
+        self._batches = Batches(batch, baseline_decay)
+        self._seen = Seen(space, remembers=avoid_duplicates)
 
     def propose(self, rng: random.Random) -> Proposal | None:
         """A draw from the policy as it is now."""
-        if not self.avoid_duplicates:
-            return Proposal(self.controller.draw(rng))
-        proposal = propose_new(lambda: self.controller.draw(rng), self._seen, rng)
-        if proposal is not None:
-            self._seen.add(self.space.key(proposal.architecture))
-        return proposal
+        return propose_new(lambda: self.controller.draw(rng), self._seen, rng)
 
     def learn(self, trial: Trial) -> None:
         """Wait until a batch is full; then one step."""
         self.adopt(trial)
-        reward = self._rewards.take(trial, self.values(trial))
-        if reward is None or not trial.architecture.decisions:
-            return
-        self._learned += 1
-        self._waiting.append((self.controller.read(trial.architecture), self._baseline.advantage(reward)))
-        if len(self._waiting) == self.batch:
-            episodes, advantages = zip(*self._waiting, strict=True)
+        batch = self._batches.add(trial, self.values(trial), self.controller.read)
+        if batch:
+            episodes, advantages = zip(*batch, strict=True)
             log_p, entropies = self.controller.log_probabilities(episodes)
             gains = log_p.new_tensor(advantages) * log_p  # its gradient is the policy gradient: section 3.2
             self.controller.step(-(gains + self.entropy * entropies).mean())
-            self._steps += 1
-            self._waiting.clear()
 
     def adopt(self, trial: Trial) -> None:
         """Remember what is being tried."""
-        if self.avoid_duplicates:
-            self._seen.add(trial.key)
+        self._seen.add(trial.key)
 
     def notes(self) -> list[str]:
         """What it did, for the report."""
-        return [f"REINFORCE: {self._learned} trials in {self._steps} steps of {self.batch}."]
+        return [f"REINFORCE: {self._batches.learned} trials in {self._batches.full} steps of {self.batch}."]

@@ -1,15 +1,16 @@
-"""What an agent is rewarded with: one number per trial, also for those that went wrong, and how it compares with those before."""
+"""What agents that learn a policy share: one reward per trial, also for those that went wrong; batches of them; draws of what is new."""
 
 import math
 import random
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from searchitect.core.architecture import Architecture
 from searchitect.core.errors import SettingError
 from searchitect.core.trial import Proposal, Trial, TrialState
 from searchitect.metrics.pareto import non_dominated_ranks
+from searchitect.strategies.picks import Pick
 from searchitect.strategies.seen import Seen
 
 _TRIES: Final = 20
@@ -75,11 +76,59 @@ class Baseline:
         return gain / deviation if deviation > 0 else 0.0
 
 
+class Episode(NamedTuple):
+    """What a policy learns from: the picks that led to an architecture, and by how much it was better than expected."""
+
+    picks: list[Pick]
+    advantage: float
+
+
+class Batches:
+    """Episodes of the trials that end, as many at a time as make a batch.
+
+    Args:
+        size: of a batch, at least 1.
+        baseline_decay: of the `Baseline`.
+
+    Attributes:
+        learned: episodes so far.
+        full: batches so far.
+    """
+
+    def __init__(self, size: int, baseline_decay: float) -> None:
+        self._size = size
+        self._rewards, self._baseline = Rewards(), Baseline(baseline_decay)
+        self._waiting: list[Episode] = []
+        self.learned = self.full = 0
+
+    def add(self, trial: Trial, values: Sequence[float], read: Callable[[Architecture], list[Pick]]) -> list[Episode]:
+        """Take in a trial that ended, with its objective values.
+
+        Args:
+            trial: which says nothing where it has no reward (`Rewards`), or its architecture no decisions.
+            values: `Strategy.values` of it.
+            read: the picks that lead to an architecture.
+
+        Returns:
+            The batch that this trial completes, in the order of ending; empty where it completes none.
+        """
+        reward = self._rewards.take(trial, values)
+        if reward is None or not trial.architecture.decisions:
+            return []
+        self.learned += 1
+        self._waiting.append(Episode(read(trial.architecture), self._baseline.advantage(reward)))
+        if len(self._waiting) < self._size:
+            return []
+        self.full += 1
+        batch, self._waiting = self._waiting, []
+        return batch
+
+
 def propose_new(draw: Callable[[], Architecture], seen: Seen, rng: random.Random) -> Proposal | None:
-    """Draw from a policy until something new comes, 20 times at most; then a uniform draw of what is left, if anything is."""
-    for _ in range(_TRIES):
-        drawn = draw()
-        if drawn not in seen:
-            return Proposal(drawn)
-    left = seen.draw(rng)
-    return None if left is None else Proposal(left, is_random=True)
+    """Draw from a policy until something new comes, 20 times at most; then a uniform draw of what is left, if anything is.
+
+    It counts as seen.
+    """
+    drawn = (draw() for _ in range(_TRIES))
+    new = next((architecture for architecture in drawn if architecture not in seen), None)
+    return seen.propose(None if new is None else Proposal(new), rng)

@@ -4,11 +4,11 @@ import math
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypedDict
 
 from searchitect.core.architecture import Architecture
 from searchitect.core.errors import SettingError
-from searchitect.core.trial import Trial, TrialState
+from searchitect.core.trial import Fidelity, Trial, TrialState
 from searchitect.metrics.pareto import best_first
 
 _Place: TypeAlias = tuple[int, float, int, str]  # group, badness, trial id, key: smaller is better; ties go to the older trial
@@ -41,6 +41,39 @@ def rungs(base_epochs: float, max_epochs: float, eta: float = 3) -> list[float]:
         return [max_epochs]
     steps = max(1, round(math.log(max_epochs / base_epochs, eta)))
     return [base_epochs * eta**k for k in range(steps)] + [max_epochs]
+
+
+class HalvingOptions(TypedDict, total=False):
+    """The options of `Halving` as a strategy takes them: ``**halving: Unpack[HalvingOptions]``."""
+
+    base_epochs: float
+    max_epochs: float
+    eta: float
+    data: float
+    resolution: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Halving:
+    """The settings of all kinds of successive halving. `searchitect.strategies.strategy_options` names them for each.
+
+    Attributes:
+        base_epochs: r in the papers, the epochs of a first look.
+        max_epochs: R in the papers, the epochs of the longest training; equal to ``base_epochs`` there is no halving.
+        eta: 1/eta of a rung goes on, above 1.
+        data: fraction of the training rows in use, at all rungs, in (0, 1].
+        resolution: fraction of the image side in use, at all rungs, in (0, 1].
+    """
+
+    base_epochs: float = 1
+    max_epochs: float = 27
+    eta: float = 3
+    data: float = 1.0
+    resolution: float = 1.0
+
+    def fidelities(self) -> list[Fidelity]:
+        """Of each rung, the lowest first. Raises `SettingError` where a setting lies outside its range."""
+        return [Fidelity(epochs, self.data, self.resolution) for epochs in rungs(self.base_epochs, self.max_epochs, self.eta)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Final
 from searchitect.core.architecture import Architecture
 from searchitect.core.errors import SpaceError
 from searchitect.core.space import Space
+from searchitect.core.trial import Proposal
 
 LISTED_AT_MOST: Final = 10_000
 """Spaces up to this size are listed once draws keep repeating, so that their last architectures are found."""
@@ -14,10 +15,15 @@ _DRAWS: Final = 50
 
 
 class Seen:
-    """The architectures that a search knows, by key. Its state is that set: the order of adding is no matter."""
+    """The architectures that a search knows, by key. Its state is that set: the order of adding is no matter.
 
-    def __init__(self, space: Space) -> None:
-        self._space = space
+    Args:
+        space: what can be drawn.
+        remembers: ``False``: nothing is ever known, so that all draws are plain ones.
+    """
+
+    def __init__(self, space: Space, *, remembers: bool = True) -> None:
+        self._space, self._remembers = space, remembers
         self._keys: set[str] = set()
         self._left: list[tuple[str, Architecture]] | None = None
         self._is_large = False
@@ -26,7 +32,7 @@ class Seen:
         return len(self._keys)
 
     def __contains__(self, architecture: Architecture) -> bool:
-        return self._space.key(architecture) in self._keys
+        return bool(self._keys) and self._space.key(architecture) in self._keys
 
     def knows(self, key: str) -> bool:
         """Whether an architecture of that key was added."""
@@ -34,7 +40,19 @@ class Seen:
 
     def add(self, key: str) -> None:
         """Take in the key of an architecture: `Trial.key`, or `Space.key` of a proposal."""
-        self._keys.add(key)
+        if self._remembers:
+            self._keys.add(key)
+
+    def propose(self, ours: Proposal | None, rng: random.Random) -> Proposal | None:
+        """``ours``, or a uniform draw (`draw`) in its place where that is ``None``; ``None`` when none is left. It is known from now on."""
+        if ours is None:
+            drawn = self.draw(rng)
+            if drawn is None:
+                return None
+            ours = Proposal(drawn, is_random=True)
+        if self._remembers:  # only then is a key worth its time
+            self.add(self._space.key(ours.architecture))
+        return ours
 
     def draw(self, rng: random.Random) -> Architecture | None:
         """A uniform draw that is not known yet; ``None`` when none is left.

@@ -23,7 +23,7 @@ from searchitect.core.objective import Objective
 from searchitect.core.space import Space
 from searchitect.core.strategy import Strategy
 from searchitect.core.trial import Proposal, Trial
-from searchitect.strategies.moves import Individual, individual_of, mutated
+from searchitect.strategies.moves import Individual, individual_of, mutant
 from searchitect.strategies.seen import Seen
 
 
@@ -67,17 +67,8 @@ class SimulatedAnnealing(Strategy):
 
     def propose(self, rng: random.Random) -> Proposal | None:
         """A mutation of the present state; a random start where there is none, or none is left nearby."""
-        state = self._state
-        child = None if state is None else mutated(self.space, self._seen, state.architecture, rng)
-        if child is not None and state is not None:
-            proposal = Proposal(child, parent=state.trial)
-        else:
-            drawn = self._seen.draw(rng)
-            if drawn is None:
-                return None
-            proposal = Proposal(drawn, is_random=True)
-        self._seen.add(self.space.key(proposal.architecture))
-        return proposal
+        near = None if self._state is None else mutant(self.space, self._seen, self._state, rng)
+        return self._seen.propose(near, rng)
 
     def learn(self, trial: Trial) -> None:
         """Accept it as the state, or not. The draw follows from the seed and the number of trials told."""

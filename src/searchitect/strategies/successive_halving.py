@@ -12,7 +12,7 @@ Differs from the paper:
 
 import random
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 from searchitect.core.objective import Objective
 from searchitect.core.space import Space
@@ -20,6 +20,7 @@ from searchitect.core.strategy import Strategy
 from searchitect.core.trial import Proposal, Trial
 from searchitect.strategies import make_strategy
 from searchitect.strategies.inner import notes_of
+from searchitect.strategies.rungs import HalvingOptions
 
 
 class SuccessiveHalving(Strategy):
@@ -30,12 +31,8 @@ class SuccessiveHalving(Strategy):
         objectives: what is to become large or small, the first one leading.
         seed: of this strategy's own generator, and of ``inner`` where that is a name.
         inner: where new architectures come from: a strategy's name, or a strategy.
-        base_epochs: r, the epochs of a first look.
-        max_epochs: R, the epochs of the longest training.
-        eta: 1/eta of a rung goes on.
-        data: fraction of the training rows in use, at all fidelities.
-        resolution: fraction of the image side in use, at all fidelities.
         inner_options: of ``inner``, where that is a name.
+        halving: base_epochs, max_epochs, eta, data, resolution; see `searchitect.strategies.rungs.Halving`.
     """
 
     summary: ClassVar[str] = "short trainings, the best 1/eta go on when all are done (Jamieson, Talwalkar 2016)"
@@ -48,27 +45,12 @@ class SuccessiveHalving(Strategy):
         *,
         seed: int = 0,
         inner: str | Strategy = "random",
-        base_epochs: float = 1,
-        max_epochs: float = 27,
-        eta: float = 3,
-        data: float = 1.0,
-        resolution: float = 1.0,
         inner_options: Mapping[str, Any] | None = None,
+        **halving: Unpack[HalvingOptions],
     ) -> None:
         super().__init__(space, objectives, seed=seed)
         self._halving = make_strategy(
-            "hyperband",
-            space,
-            objectives,
-            seed,
-            inner=inner,
-            base_epochs=base_epochs,
-            max_epochs=max_epochs,
-            eta=eta,
-            brackets=1,
-            data=data,
-            resolution=resolution,
-            inner_options=inner_options,
+            "hyperband", space, objectives, seed, inner=inner, inner_options=inner_options, brackets=1, **halving
         )
 
     def propose(self, rng: random.Random) -> Proposal | None:

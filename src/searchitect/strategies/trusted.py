@@ -2,21 +2,20 @@
 
 import copy
 import math
-from collections.abc import Callable, Mapping, Sequence
+import random
+from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias, cast
-
-import numpy as np
-from scipy.stats import rankdata
 
 from searchitect.core.architecture import Architecture
 from searchitect.core.errors import SearchitectError, SettingError, unknown_name
 from searchitect.core.strategy import Strategy
 from searchitect.core.trial import Fidelity, Proposal, Trial
-from searchitect.metrics.bootstrap import percentile_interval, resample_places
-from searchitect.metrics.ranks import spearman
+from searchitect.metrics.ranks import correlation_interval, spearman
 from searchitect.proxies import proxy_names
 from searchitect.strategies import strategy_options
+from searchitect.strategies.inner import notes_of
 from searchitect.strategies.observed import Observed, scores_of
+from searchitect.strategies.seen import Seen
 
 Proxy: TypeAlias = Callable[[Architecture], float]
 
@@ -99,7 +98,7 @@ class TrustedProxy:
         seen = self._random.first(len(self._random))
         ours, truth = [self.score(o.architecture) for o in seen], scores_of(seen)
         rho = spearman(ours, truth)
-        low, high = spearman_interval(ours, truth.tolist())
+        low, high = correlation_interval(ours, truth, spearman)
         self.is_trusted = low > 0  # not where it is NaN: all are equal
         shown = f"Spearman {rho:.2f}, 95 % interval {low:.2f} to {high:.2f}, on {len(seen)} random trials"
         self._verdict = (
@@ -107,6 +106,60 @@ class TrustedProxy:
             if self.is_trusted
             else f"The proxy {self.name} was not relied on: {shown}, so that it is not shown to rank better than chance."
         )
+
+
+class TrustedLayer:
+    """A strategy over another one: random trials that judge a proxy, then what is chosen by it, else what the inner strategy proposes.
+
+    Args:
+        inner: is told of every trial, also of those chosen in its place.
+        proxy: by which is chosen, while it is relied on.
+
+    Attributes:
+        inner: the same.
+        proxy: the same.
+        seen: what was proposed or told.
+    """
+
+    def __init__(self, inner: Strategy, proxy: TrustedProxy) -> None:
+        self.inner, self.proxy, self.seen = inner, proxy, Seen(inner.space)
+
+    def propose(self, choose: Callable[[], Proposal | None], rng: random.Random) -> Proposal | None:
+        """What comes next.
+
+        Args:
+            choose: gives what is best by the proxy, while that is relied on; ``None`` leaves it to the inner strategy.
+            rng: draws the random trials.
+        """
+        if self.proxy.wants_random and (drawn := self.seen.draw(rng)) is not None:
+            ours: Proposal | None = Proposal(drawn, is_random=True)
+        else:
+            ours = choose() if self.proxy.is_trusted else None
+        proposal = ours or self.inner.ask()
+        if proposal is not None:
+            self._note(self.inner.space.key(proposal.architecture), is_random=proposal.is_random)
+        if ours is not None:
+            tell_of(self.inner, ours)
+        return proposal
+
+    def learn(self, trial: Trial, values: tuple[float, ...]) -> None:
+        """Judge by a trial that ended with these objective values (`Strategy.values`), and pass it on."""
+        self.seen.add(trial.key)
+        self.proxy.end(trial, values)
+        self.inner.tell(trial)
+
+    def adopt(self, trial: Trial) -> None:
+        """Remember what runs, and pass it on."""
+        self._note(trial.key, is_random=trial.origin == "random")
+        self.inner.tell(trial)
+
+    def notes(self, title: str, more: str = "") -> list[str]:
+        """What was found about the proxy, between ``title`` and ``more``, and what the inner strategy did."""
+        return [f"{title}. {self.proxy.notes()}{more}", *notes_of(self.inner)]
+
+    def _note(self, key: str, *, is_random: bool) -> None:
+        self.seen.add(key)
+        self.proxy.begin(key, is_random=is_random)
 
 
 def with_scorers(strategy: str, options: Mapping[str, Any], scorer: Callable[[str], Proxy]) -> dict[str, Any]:
@@ -127,21 +180,6 @@ def with_scorers(strategy: str, options: Mapping[str, Any], scorer: Callable[[st
         if inside:
             found["inner_options"] = inside
     return found
-
-
-def spearman_interval(a: Sequence[float], b: Sequence[float], draws: int = 1000) -> tuple[float, float]:
-    """What `searchitect.metrics.ranks.correlation_interval` gives for Spearman's rho, all resamples at once: a search waits for it.
-
-    (NaN, NaN) where one side is constant in every resample.
-    """
-    places = resample_places(len(a), draws, 0)
-    x, y = (rankdata(np.asarray(side, np.float64)[places], axis=1) for side in (a, b))
-    x, y = (side - side.mean(axis=1, keepdims=True) for side in (x, y))
-    spread = np.sqrt((x * x).sum(axis=1) * (y * y).sum(axis=1))
-    known = spread > 0
-    if not known.any():
-        return math.nan, math.nan
-    return percentile_interval((x * y).sum(axis=1)[known] / spread[known])
 
 
 def imagine(inner: Strategy) -> Proposal | None:

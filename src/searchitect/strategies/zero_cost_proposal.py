@@ -20,10 +20,9 @@ from searchitect.core.objective import Objective
 from searchitect.core.space import Space
 from searchitect.core.strategy import Strategy
 from searchitect.core.trial import Proposal, Trial
-from searchitect.strategies.inner import inner_strategy, notes_of
+from searchitect.strategies.inner import inner_strategy
 from searchitect.strategies.observed import candidates
-from searchitect.strategies.seen import Seen
-from searchitect.strategies.trusted import Proxy, TrustedProxy, imagine, tell_of
+from searchitect.strategies.trusted import Proxy, TrustedLayer, TrustedProxy, imagine
 
 
 class ZeroCostProposal(Strategy):
@@ -62,51 +61,32 @@ class ZeroCostProposal(Strategy):
             raise SettingError(f"mutations must be at least 1, got {mutations}; the paper makes 50")
         self.inner = inner_strategy(inner, space, objectives, seed, inner_options)
         self.mutations = mutations
-        self.trust = TrustedProxy(proxy, check)
-        self._seen = Seen(space)
+        self._layer = TrustedLayer(self.inner, TrustedProxy(proxy, check))
         self._moved = 0
 
     def propose(self, rng: random.Random) -> Proposal | None:
         """A random draw while the proxy lacks trials to be judged by; the best move while it is relied on; the inner strategy's."""
-        drawn = self._seen.draw(rng) if self.trust.wants_random else None
-        if drawn is not None:
-            return self._begin(Proposal(drawn, is_random=True))
-        imagined = imagine(self.inner) if self.trust.is_trusted else None
-        if imagined is not None:
-            return self._begin(self._best_move(imagined, rng))
-        proposal = self.inner.ask()
-        if proposal is not None:
-            self._note(self.space.key(proposal.architecture), is_random=proposal.is_random)
-        return proposal
+        return self._layer.propose(lambda: self._best_move(rng), rng)
 
     def learn(self, trial: Trial) -> None:
         """Judge by it, and pass it on."""
-        self._seen.add(trial.key)
-        self.trust.end(trial, self.values(trial))
-        self.inner.tell(trial)
+        self._layer.learn(trial, self.values(trial))
 
     def adopt(self, trial: Trial) -> None:
         """Remember what runs, and pass it on."""
-        self._note(trial.key, is_random=trial.origin == "random")
-        self.inner.tell(trial)
+        self._layer.adopt(trial)
 
     def notes(self) -> list[str]:
         """What it did, for the report."""
         moved = f" It replaced {self._moved} proposals of this session." if self._moved else ""
-        return [f"Zero-cost move proposal. {self.trust.notes()}{moved}", *notes_of(self.inner)]
+        return self._layer.notes("Zero-cost move proposal", moved)
 
-    def _best_move(self, imagined: Proposal, rng: random.Random) -> Proposal:
+    def _best_move(self, rng: random.Random) -> Proposal | None:
         """The best by the proxy; equal ones: the inner strategy's own. No uniform draw any more, whatever it was."""
-        others = candidates(self.space, self._seen, [imagined.architecture], rng, self.mutations, 0)
-        best = max([imagined.architecture, *others], key=self.trust.score)
+        imagined = imagine(self.inner)
+        if imagined is None:
+            return None
+        others = candidates(self.space, self._layer.seen, [imagined.architecture], rng, self.mutations, 0)
+        best = max([imagined.architecture, *others], key=self._layer.proxy.score)
         self._moved += best is not imagined.architecture
         return Proposal(best, imagined.fidelity, imagined.parent)
-
-    def _begin(self, proposal: Proposal) -> Proposal:
-        self._note(self.space.key(proposal.architecture), is_random=proposal.is_random)
-        tell_of(self.inner, proposal)
-        return proposal
-
-    def _note(self, key: str, *, is_random: bool) -> None:
-        self._seen.add(key)
-        self.trust.begin(key, is_random=is_random)

@@ -20,9 +20,8 @@ from searchitect.core.objective import Objective
 from searchitect.core.space import Space
 from searchitect.core.strategy import Strategy
 from searchitect.core.trial import Proposal, Trial
-from searchitect.strategies.inner import inner_strategy, notes_of
-from searchitect.strategies.seen import Seen
-from searchitect.strategies.trusted import Proxy, TrustedProxy, tell_of
+from searchitect.strategies.inner import inner_strategy
+from searchitect.strategies.trusted import Proxy, TrustedLayer, TrustedProxy
 
 
 class ZeroCostWarmStart(Strategy):
@@ -60,49 +59,31 @@ class ZeroCostWarmStart(Strategy):
             raise SettingError(f"first must lie in [1, pool], got first={first} with pool={pool}")
         self.inner = inner_strategy(inner, space, objectives, seed, inner_options)
         self.pool, self.first = pool, first
-        self.trust = TrustedProxy(proxy, check)
-        self._seen = Seen(space)
+        self._layer = TrustedLayer(self.inner, TrustedProxy(proxy, check))
         self._best: list[Architecture] | None = None
 
     def propose(self, rng: random.Random) -> Proposal | None:
         """A random draw while the proxy lacks trials to be judged by; the best of the pool while it is relied on; the inner strategy's."""
-        drawn = self._seen.draw(rng) if self.trust.wants_random else None
-        if drawn is not None:
-            return self._begin(Proposal(drawn, is_random=True))
-        if self.trust.is_trusted:
-            chosen = next((a for a in self._chosen() if a not in self._seen), None)
-            if chosen is not None:
-                return self._begin(Proposal(chosen))
-        proposal = self.inner.ask()
-        if proposal is not None:
-            self._note(self.space.key(proposal.architecture), is_random=proposal.is_random)
-        return proposal
+        return self._layer.propose(self._next_chosen, rng)
 
     def learn(self, trial: Trial) -> None:
         """Judge by it, and pass it on."""
-        self._seen.add(trial.key)
-        self.trust.end(trial, self.values(trial))
-        self.inner.tell(trial)
+        self._layer.learn(trial, self.values(trial))
 
     def adopt(self, trial: Trial) -> None:
         """Remember what runs, and pass it on."""
-        self._note(trial.key, is_random=trial.origin == "random")
-        self.inner.tell(trial)
+        self._layer.adopt(trial)
 
     def notes(self) -> list[str]:
         """What it did, for the report."""
-        taken = sum(a in self._seen for a in self._best or [])
+        taken = sum(a in self._layer.seen for a in self._best or [])
         more = f" {taken} of the best {self.first} of {self.pool} by it were tried." if self._best is not None else ""
-        return [f"Zero-cost warm start. {self.trust.notes()}{more}", *notes_of(self.inner)]
+        return self._layer.notes("Zero-cost warm start", more)
 
-    def _begin(self, proposal: Proposal) -> Proposal:
-        self._note(self.space.key(proposal.architecture), is_random=proposal.is_random)
-        tell_of(self.inner, proposal)
-        return proposal
-
-    def _note(self, key: str, *, is_random: bool) -> None:
-        self._seen.add(key)
-        self.trust.begin(key, is_random=is_random)
+    def _next_chosen(self) -> Proposal | None:
+        """The best of the pool that was not tried yet."""
+        chosen = next((a for a in self._chosen() if a not in self._layer.seen), None)
+        return None if chosen is None else Proposal(chosen)
 
     def _chosen(self) -> list[Architecture]:
         """The best of the pool, the best first; the pool follows from the seed."""
@@ -111,5 +92,7 @@ class ZeroCostWarmStart(Strategy):
             for _ in range(self.pool):
                 architecture = self.space.sample(rng)
                 drawn.setdefault(self.space.key(architecture), architecture)
-            self._best = sorted(drawn.values(), key=self.trust.score, reverse=True)[: self.first]  # equal ones: the first drawn
+            self._best = sorted(drawn.values(), key=self._layer.proxy.score, reverse=True)[
+                : self.first
+            ]  # equal ones: the first drawn
         return self._best
