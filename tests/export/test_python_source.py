@@ -104,6 +104,7 @@ def test_the_source_is_readable_and_imports_only_torch(kind: str, request: pytes
     defined = {n.name for n in tree.body if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
     unused = {"encode_rows", "TablePreprocess"} if kind == "digits" else {"encode_images", "conv_norm"}
     assert not unused & defined - {"TablePreprocess"}
+    assert not {"Mixed", "OpenLayer", "Width"} & defined  # of supernets
     assert {"load", "encode", "predict", "build"} <= defined
     assert "which it does not need" in (ast.get_docstring(tree) or "")
     assert max(map(len, text.splitlines())) <= 130

@@ -8,7 +8,7 @@ import torch
 from sklearn import metrics as sk
 
 from searchitect.core import METRICS, SettingError, TaskInfo
-from searchitect.tasks import imbalance_weights, loss_function, measure
+from searchitect.tasks import imbalance_weights, loss_function, measure, text_metrics
 
 
 def classes(k: int) -> TaskInfo:
@@ -56,6 +56,7 @@ def test_metric_names_are_those_of_the_vocabulary() -> None:
     names = set(measure(classes(2), torch.randn(9, 2), torch.arange(9) % 2)) | set(
         measure(VALUES, torch.randn(9, 1), torch.randn(9))
     )
+    names |= set(text_metrics(1.0, "words")) | set(text_metrics(1.0, "characters"))
     assert names == set(METRICS)
 
 

@@ -414,7 +414,7 @@ def scores(monkeypatch: pytest.MonkeyPatch, values: list[float]) -> None:
     import searchitect.training.loop as module
 
     left = iter(values)
-    monkeypatch.setattr(module, "measure", lambda *_: {"accuracy": next(left), "loss": 1.0})
+    monkeypatch.setattr(module, "evaluate", lambda *_, **__: {"accuracy": next(left), "loss": 1.0})
 
 
 @pytest.mark.parametrize("ema", [0.0, 0.9])

@@ -32,6 +32,7 @@ from searchitect.core.estimator import Estimator, Job, Measurement
 from searchitect.core.objective import (
     COSTS,
     METRICS,
+    QUALITIES,
     Constraint,
     Objective,
     objective_values,
@@ -46,6 +47,7 @@ from searchitect.core.trial import Fidelity, Proposal, Trial, TrialState
 __all__ = [
     "COSTS",
     "METRICS",
+    "QUALITIES",
     "Architecture",
     "Between",
     "Budget",

@@ -17,7 +17,7 @@ COSTS: Final = {
 }
 """Metrics that need no training: checked before it."""
 
-METRICS: Final = {
+METRICS: Final[dict[str, Literal["max", "min"]]] = {
     "accuracy": "max",
     "balanced_accuracy": "max",
     "f1": "max",
@@ -26,8 +26,13 @@ METRICS: Final = {
     "r2": "max",
     "rmse": "min",
     "mae": "min",
+    "perplexity": "min",
+    "bits_per_character": "min",
 }
 """What training from scratch measures on validation data, and which way is better."""
+
+QUALITIES: Final = ("accuracy", "r2", "perplexity")
+"""The metrics that tasks are searched by unless something else is asked for: of classes, of values, of texts."""
 
 _SCALES: Final = {
     "params": {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9},

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import ClassVar, TypeAlias, final
 
+from searchitect.core.architecture import Architecture
 from searchitect.core.errors import SpaceError
 from searchitect.core.objective import Objective, objective_values
 from searchitect.core.space import Space
@@ -63,6 +64,10 @@ class Strategy(ABC):
 
     def adopt(self, trial: Trial) -> None:  # noqa: B027 - most strategies need not
         """Take in that ``trial``, proposed before an interruption, still runs. For strategies that keep count of what is open."""
+
+    def leader(self) -> Architecture | None:
+        """The architecture that it ends with whatever the others' scores are, such as one derived by gradient; usually ``None``: the best judged."""
+        return None
 
     @final
     def ask(self) -> Proposal | None:

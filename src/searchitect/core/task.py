@@ -18,7 +18,7 @@ class TaskInfo:
         input_shape: of one example as the network receives it: (channels, height, width) of an image, (columns,) of a table,
             (tokens,) of a text.
         outputs: how many numbers the network gives: classes, 1 for regression, or the size of the vocabulary, for every token.
-        train_rows: examples in the training part.
+        train_rows: examples in the training part; of a text, segments of so many tokens as ``input_shape`` says.
         classes: the names of the classes, in the order of the outputs; empty for regression.
         columns: names of a table's encoded columns: first the numeric ones, then the categorical ones.
         cardinalities: how many codes each categorical column has, the code 0 (missing or unseen) included. The network receives
@@ -39,8 +39,21 @@ class TaskInfo:
         return self.kind.endswith("-classification")
 
     @property
+    def is_regression(self) -> bool:
+        return self.kind.endswith("-regression")
+
+    @property
     def is_image(self) -> bool:
         return self.kind.startswith("image-")
+
+    @property
+    def is_text(self) -> bool:
+        return self.kind == "language-modelling"
+
+    @property
+    def quality(self) -> str:
+        """The metric that is searched by unless something else is asked for: accuracy, r2 or perplexity."""
+        return "accuracy" if self.is_classification else "perplexity" if self.is_text else "r2"
 
     @property
     def numeric(self) -> int:

@@ -1,14 +1,13 @@
 """Costs that need no computing: one example runs through the network on torch's meta device, where tensors have shapes only."""
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
 from searchitect.core.errors import unknown_name
@@ -28,6 +27,7 @@ def _batch_norm_result(x: Tensor, *rest: Any) -> tuple[Tensor, Tensor, Tensor]:
 _SHORTCUTS: dict[Any, Callable[..., Any]] = {
     torch.ops.aten.native_batch_norm.default: _batch_norm_result,
     torch.ops.aten.hardswish_.default: lambda x: x,
+    torch.ops.aten.relu.default: torch.empty_like,
     torch.ops.aten.hardsigmoid.default: torch.empty_like,
 }
 """Shapes of operations that torch works out slowly on the meta device, in Python: these are most of a trace's time."""
@@ -100,12 +100,17 @@ def _build_and_trace(
     build: Callable[[], nn.Module], input_shape: tuple[int, ...], has_trace: bool
 ) -> tuple[nn.Module, "_Trace | None"]:
     try:
-        with torch.device("meta"), _NoInitialisation():
-            module = build()
+        module = build_on_meta(build)
         return module, _trace(module, input_shape) if has_trace else None
     except (RuntimeError, NotImplementedError, TypeError):  # reads numbers, which a meta tensor does not have
         module = build()
         return module, _trace(module, input_shape) if has_trace else None
+
+
+def build_on_meta(build: Callable[[], nn.Module]) -> nn.Module:
+    """What ``build`` makes, without numbers: no memory is taken. Raises what ``build`` does where it reads numbers."""
+    with torch.device("meta"), _NoInitialisation():
+        return build()
 
 
 def _on_meta(module: nn.Module) -> nn.Module:
@@ -158,14 +163,12 @@ class _Trace(TorchDispatchMode):
         count = flop_registry.get(func._overloadpacket)
         if count is not None:
             self._flops += count(*args, **(kwargs or {}), out_val=result)
-        self._uses.append(self._note((args, kwargs, result)))
+        self._uses.append(self._note((args, tuple((kwargs or {}).values()), result)))
         return result
 
     def _note(self, values: Any) -> set[int]:
         used = set()
-        for tensor in tree_leaves(values):
-            if not isinstance(tensor, Tensor):
-                continue
+        for tensor in _tensors_in(values):
             memory = tensor.untyped_storage()
             if memory._cdata in self._weights:
                 continue
@@ -188,6 +191,15 @@ class _Trace(TorchDispatchMode):
             total -= sum(self._sizes[memory] for memory in ended)
             alive -= ended
         return peak
+
+
+def _tensors_in(values: Any) -> Iterator[Tensor]:
+    """Those in arguments and results of an operation; torch's own walk through them would take half of a trace's time."""
+    if isinstance(values, Tensor):
+        yield values
+    elif isinstance(values, (tuple, list)):
+        for value in values:
+            yield from _tensors_in(value)
 
 
 def _trace(module: nn.Module, input_shape: tuple[int, ...]) -> _Trace:

@@ -12,8 +12,10 @@ from searchitect.tasks import Task
 from searchitect.training import RECIPES, Recipe, Span, train
 
 LEAST_VALIDATION = 2000
+LEAST_SEGMENTS = 128
 VALIDATION_SHARE = 0.5
-"""A short training looks at so many validation rows per training row, but not at fewer than the least: looking costs a third of training."""
+"""A short training looks at so many validation rows per training row, but not at fewer than the least: looking costs a third of training.
+A segment of a text has tens of tokens to predict, so that fewer of them tell as much."""
 
 
 def recipe_for(task: Task, spec: Any, settings: Mapping[str, Any], base: str = "usual") -> Recipe:
@@ -49,6 +51,7 @@ class FromScratch(Estimator):
             torch.default_generator.manual_seed(job.seed)
             network = build(job.space, spec, task.info, auxiliary=recipe.auxiliary > 0)
         rows = task.info.train_rows * job.fidelity.passes
+        least = LEAST_SEGMENTS if task.info.is_text else LEAST_VALIDATION
         is_long = job.fidelity.epochs >= job.horizon
         span = Span(
             epochs=job.fidelity.epochs,
@@ -62,7 +65,7 @@ class FromScratch(Estimator):
             deadline=job.deadline,
             refit=job.refit,
             resumable=job.fidelity.epochs < job.horizon,
-            valid_rows=None if is_long else max(LEAST_VALIDATION, round(rows * VALIDATION_SHARE)),
+            valid_rows=None if is_long else max(least, round(rows * VALIDATION_SHARE)),
             looks=20 if is_long else 8 if job.fidelity.epochs >= 1 else 1,
         )
         outcome = train(network, task, recipe, span)

@@ -27,6 +27,8 @@ STANDINS: Final = {
     "Chooser": 'class Chooser:\n    """Stands for what decides a spec: here it is decided."""',
 }
 """What is replaced rather than followed, since building a decided network needs none of it."""
+DECIDED: Final = {"searchitect.networks.elastic": "searchitect.networks.decided"}
+"""Modules whose functions have namesakes in another one, which do the same for a decided spec and need less."""
 _ADVICE: Final = "export to format='torch' (model.pt2) instead"
 
 
@@ -200,8 +202,9 @@ class Bundle:
         elif found.name in STANDINS and found.module.partition(".")[0] == "searchitect":
             self._own(found.name, "a stand-in")
         else:
-            self._needs[module].add(found.module)
-            self.add(found.module, found.name)
+            origin = DECIDED.get(found.module, found.module)
+            self._needs[module].add(origin)
+            self.add(origin, found.name)
             if found.alias != found.name:
                 self._own(found.alias, module)
                 self._aliases[found.alias] = found.name

@@ -13,17 +13,23 @@ from torch import Tensor
 
 from searchitect.core import RunError
 from searchitect.export.deployment import Deployment
-from searchitect.tasks import ImageEncoder
+from searchitect.tasks import ImageEncoder, TextEncoder
 
 TOLERANCE: Final = 1e-4
 """Largest difference allowed: of probabilities, and of values in standard deviations of the training target."""
+EXAMPLE_TOKENS: Final = 6
 ROUNDING: Final = 1e-5  # of the answer itself: what float32 loses on large values
 
 
 def example_inputs(deployment: Deployment, rows: int, seed: int = 0) -> Tensor:
-    """Encoded inputs like those of training, float32 [rows, ...]: whole pixels where those are, missing numbers, every code."""
+    """Encoded inputs like those of training, float32 [rows, ...]: whole pixels where those are, missing numbers, every code.
+
+    Of a text, random token codes, int64 [rows, tokens].
+    """
     generator = torch.Generator().manual_seed(seed)
     preprocess, encoder = deployment.preprocess, deployment.encoder
+    if isinstance(encoder, TextEncoder):
+        return torch.randint(deployment.info.outputs, (rows, EXAMPLE_TOKENS), generator=generator)
     if isinstance(encoder, ImageEncoder):
         noise = torch.randn(rows, encoder.channels, encoder.height, encoder.width, generator=generator)
         pixels = preprocess.get_buffer("mean") + 1.5 * preprocess.get_buffer("std") * noise
@@ -63,7 +69,7 @@ def reason(error: BaseException) -> str:
 
 def require_equal(answers: Tensor, expected: Tensor, deployment: Deployment, what: str) -> None:
     """Raise `RunError` where ``answers`` of ``what`` differ from the ``expected`` ones by more than `TOLERANCE`."""
-    unit = 1.0 if deployment.info.is_classification else float(deployment.postprocess.get_buffer("std"))
+    unit = float(deployment.postprocess.get_buffer("std")) if deployment.info.is_regression else 1.0
     allowed = TOLERANCE * unit + ROUNDING * expected.abs()
     if answers.shape == expected.shape and bool(((answers - expected).abs() <= allowed).all()):
         return

@@ -20,7 +20,7 @@ from searchitect.networks import build
 from searchitect.search.folder import read_json, write_json
 from searchitect.spaces import find_space, make_space, space_names
 from searchitect.tasks import Deployment as TaskParts
-from searchitect.tasks import ImageEncoder, TableEncoder, deployment_from_json, task_to_json
+from searchitect.tasks import ImageEncoder, TableEncoder, TextEncoder, deployment_from_json, task_to_json
 
 ARCHITECTURE_FILE: Final = "architecture.json"
 WEIGHTS_FILE: Final = "model.safetensors"
@@ -35,9 +35,11 @@ class Deployment:
         space: of the architecture.
         spec: of the architecture: plain JSON data.
         info: shapes and names of the task.
-        network: trained; float32 network input to raw outputs [N, info.outputs].
+        network: trained; float32 network input to raw outputs [N, info.outputs]; of a text, codes [N, tokens] to
+            [N, tokens, info.outputs].
         preprocess: encoded input to network input.
-        postprocess: raw outputs to probabilities [N, classes], or to values [N] in the user's units.
+        postprocess: raw outputs to probabilities [N, classes], to values [N] in the user's units, or, of a text, to probabilities
+            of the token that comes next [N, info.outputs].
         encoder: raw rows or images to encoded input.
         decisions: of the architecture, by path; empty where they are not known.
     """
@@ -48,11 +50,11 @@ class Deployment:
     network: nn.Module
     preprocess: nn.Module
     postprocess: nn.Module
-    encoder: TableEncoder | ImageEncoder
+    encoder: TableEncoder | ImageEncoder | TextEncoder
     decisions: Mapping[str, Any] = field(default_factory=dict)
 
     def module(self) -> nn.Sequential:
-        """Encoded input (images [N, C, H, W], rows [N, columns]) to probabilities [N, classes] or values [N]; in eval mode."""
+        """Encoded input (images [N, C, H, W], rows [N, columns], token codes [N, tokens]) to what ``postprocess`` gives; in eval mode."""
         return nn.Sequential(self.preprocess, self.network, self.postprocess).eval()
 
 

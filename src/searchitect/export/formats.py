@@ -24,7 +24,8 @@ def export_model(deployment: Deployment, folder: str | Path, format: str) -> Pat
         deployment: what to write.
         folder: where to.
         format: ``onnx`` (model.onnx: raw rows or pixels in), ``torch`` (model.pt2: encoded rows or pixels in) or ``python``
-            (model.py and model.safetensors: raw rows or pixels in, nothing but torch needed).
+            (model.py and model.safetensors: raw rows or pixels in, nothing but torch needed). Of a text, the first two take one token
+            and the state, and the last a text.
 
     Returns:
         The file to use.

@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from searchitect.core import RunError, TaskInfo, missing_package
 from searchitect.export.checks import example_inputs, quiet, reason, require_equal
 from searchitect.export.deployment import Deployment
+from searchitect.export.onnx_text import OPSET, text_model
 from searchitect.export.predictions import run_in_batches
-from searchitect.tasks import TableEncoder
+from searchitect.tasks import ImageEncoder, TableEncoder
 
 ONNX_FILE: Final = "model.onnx"
-OPSET: Final = 20
 ML_OPSET: Final = 3  # of ai.onnx.ml, for LabelEncoder
 UNSEEN: Final = "\x1funseen"  # a text that no vocabulary holds
 
@@ -31,6 +31,7 @@ def export_onnx(deployment: Deployment, folder: Path) -> Path:
     column, by its name: numbers and flags float32 [N, 1] (NaN where missing), texts string [N, 1] ("" where missing), and of dates
     one number per part, ``name:day`` (days since 1970, in UTC), ``name:month``, ``name:weekday`` (Monday is 0) and, with times,
     ``name:hour``.
+    Of a text ``token`` and ``state``, see `searchitect.export.onnx_text`.
     Output: ``probabilities`` float32 [N, classes] or ``value`` [N]. Classes and inputs are described in the model's metadata.
 
     Raises:
@@ -38,6 +39,8 @@ def export_onnx(deployment: Deployment, folder: Path) -> Path:
         RunError: where the network cannot be exported, or answers differently.
     """
     onnx = _require_onnx()
+    if deployment.info.is_text:
+        return write_model(text_model(deployment), folder)
     module = copy.deepcopy(deployment.module()).cpu()
     try:
         model = _trace(module, example_inputs(deployment, 3), deployment.info)
@@ -56,6 +59,11 @@ def export_onnx(deployment: Deployment, folder: Path) -> Path:
         ) from error
     content = model.SerializeToString()
     _check(content, module, deployment)
+    return write_model(content, folder)
+
+
+def write_model(content: bytes, folder: Path) -> Path:
+    """Write ``model.onnx``, whole or not at all. Raises `RunError` where that fails."""
     path = folder / ONNX_FILE
     temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
@@ -184,6 +192,7 @@ def _describe(model: Any, deployment: Deployment) -> None:
             for j, name in enumerate(_input_names(encoder))
         }
     else:
+        assert isinstance(encoder, ImageEncoder)
         pixels = "any finite numbers" if encoder.is_float else "whole numbers in 0..255"
         inputs = {"image": f"float32 [N, {', '.join(map(str, info.input_shape))}], pixels as in training ({pixels})"}
     helper.set_model_props(

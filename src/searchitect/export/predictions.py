@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from searchitect.core import TaskInfo
+from searchitect.export.continuation import Continuation, continue_text
 from searchitect.export.deployment import Deployment
 from searchitect.search.folder import write_text
-from searchitect.tasks import ImageEncoder, list_images, predictions_frame
+from searchitect.tasks import ImageEncoder, TextEncoder, list_images, predictions_frame
 
 BATCH: Final = 1024  # examples at a time
 
@@ -68,21 +69,26 @@ class Predictions:
             writer.writerows([name, _short(value)] for name, value in zip(self.names, self.answers.tolist(), strict=True))
         return text.getvalue()
 
+    def __str__(self) -> str:
+        return self.to_csv()
+
     def write(self, path: str | Path) -> None:
         """Write `to_csv` to a file, whole or not at all. Raises `RunError` where that fails."""
         write_text(Path(path), self.to_csv())
 
 
-def predict(deployment: Deployment, data: Any) -> Predictions:
-    """The answers to raw ``data``.
+def predict(deployment: Deployment, data: Any) -> Predictions | Continuation:
+    """The answers to raw ``data``; of a text, what may come next.
 
     Args:
         deployment: what answers.
-        data: rows or images without labels: whatever the encoder's ``encode`` takes (files, folders, frames, arrays, dicts).
+        data: rows or images without labels, or a text: whatever the encoder's ``encode`` takes (files, folders, frames, arrays, dicts).
 
     Raises:
         DataError: where the data cannot be read or lack a column.
     """
+    if isinstance(deployment.encoder, TextEncoder):
+        return continue_text(deployment, data)
     answers = run_in_batches(deployment.module(), deployment.encoder.encode(data))
     names = _file_names(data) if isinstance(deployment.encoder, ImageEncoder) else None
     return Predictions(deployment.info, answers, tuple(names if names is not None else range(len(answers))))

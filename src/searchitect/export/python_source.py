@@ -11,12 +11,14 @@ import torch
 from searchitect.core import RunError, TaskInfo
 from searchitect.export.bundle import Bundle, Import, heading
 from searchitect.export.checks import example_inputs, require_equal
+from searchitect.export.continuation import TOKENS
 from searchitect.export.deployment import WEIGHTS_FILE, Deployment, save_weights
-from searchitect.export.parts import answers, images, rows, weights
+from searchitect.export.parts import answers, images, rows, texts, weights
 from searchitect.export.predictions import run_in_batches
+from searchitect.export.text_source import TEXT_USE, text_header
 from searchitect.networks import find_build
 from searchitect.search.folder import write_text
-from searchitect.tasks import TableEncoder, preprocess_from_json
+from searchitect.tasks import TableEncoder, TextEncoder, preprocess_from_json
 
 SOURCE_FILE: Final = "model.py"
 WIDTH: Final = 128  # of a line
@@ -69,12 +71,10 @@ def export_python(deployment: Deployment, folder: Path) -> Path:
 
 def write_source(deployment: Deployment) -> str:
     """The text of ``model.py``."""
-    is_table = isinstance(deployment.encoder, TableEncoder)
     bundle = Bundle()
     build, needs_space = _builder(deployment)
-    for function in (TaskInfo, preprocess_from_json, weights.read_safetensors, answers.answer, answers.run_command, build):
+    for function in (TaskInfo, preprocess_from_json, weights.read_safetensors, *_functions_of(deployment), build):
         bundle.add(function.__module__, function.__qualname__)
-    bundle.add(*((rows.__name__, "encode_rows") if is_table else (images.__name__, "encode_images")))
     for module, name in (("pathlib", "Path"), ("typing", "Any"), ("torch", "Tensor"), ("torch", "nn")):
         bundle.imports.add(Import(module, name, name))
     definitions = bundle.text()
@@ -104,6 +104,14 @@ def write_source(deployment: Deployment) -> str:
         _use(deployment, maker).strip("\n"),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _functions_of(deployment: Deployment) -> tuple[Any, ...]:
+    """What stands before and after the network."""
+    if deployment.info.is_text:
+        return texts.encode_text, texts.go_on, texts.continued, texts.run_text_command
+    encode = rows.encode_rows if isinstance(deployment.encoder, TableEncoder) else images.encode_images
+    return answers.answer, answers.run_command, encode
 
 
 def literal(value: Any, indent: int = 0, taken: int = 8) -> str:
@@ -157,19 +165,24 @@ def _header(deployment: Deployment, packages: list[str]) -> str:
             'predict(tensor) or predict("images.npz")',
         )
     )
+    what = f"{what} for each {'image' if info.is_image else 'row'}"
+    if isinstance(deployment.encoder, TextEncoder):
+        what, use, data = text_header(info, deployment.encoder)
     name = info.name.replace("\\", "/").replace('"', "'")
     return (
-        f"A neural network for the data {name!r}: {what} for each {'image' if info.is_image else 'row'}.\n\n"
+        f"A neural network for the data {name!r}: {what}.\n\n"
         f"Found, trained and written by searchitect {version('searchitect')} (space {deployment.space.name!r}), which it does not need. It needs "
         f"Python 3.11,\n{', '.join(['torch', *packages])}, and the file {WEIGHTS_FILE} beside it.\n\n"
-        f"    python {SOURCE_FILE} INPUT [OUTPUT.csv]\n\n"
+        f"    python {SOURCE_FILE} INPUT [OUTPUT.{'txt' if info.is_text else 'csv'}]\n\n"
         f"    from model import load, encode, predict\n    {use}\n    load()(encode(data))\n\n{data}\n"
     )
 
 
 def _use(deployment: Deployment, maker: str) -> str:
     info = deployment.info
-    texts = {
+    if isinstance(deployment.encoder, TextEncoder):
+        return TEXT_USE.replace("{build}", maker).replace("{tokens}", str(TOKENS[deployment.encoder.unit]))
+    words = {
         "answer": "probabilities [N, classes]" if info.is_classification else "values [N] in the units of the target",
         "build": maker,
         "one": "image" if info.is_image else "row",
@@ -180,7 +193,7 @@ def _use(deployment: Deployment, maker: str) -> str:
         "encoder": "encode_images(data, **ENCODER)" if info.is_image else 'encode_rows(data, ENCODER["columns"])',
     }
     text = _USE
-    for key, value in texts.items():
+    for key, value in words.items():
         text = text.replace("{" + key + "}", value)
     return text
 

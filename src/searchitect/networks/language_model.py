@@ -62,7 +62,8 @@ class LanguageModel(nn.Module):
         dropout: rates, see `searchitect.spaces.recurrent`. Each forward pass draws its masks anew and holds them for all steps.
         is_tied: embedding and decoder share their matrix.
         has_bias: the decoder has a bias.
-        init_range: matrices are drawn from [-init_range, init_range]; biases begin with 0.
+        init_range: matrices are drawn from [-init_range, init_range]; biases begin with 0. ``None``: 0.04, as the authors of DARTS, whose
+            cells have 300 units and more; narrower ones, which would hardly begin to learn so, 1 / sqrt(width).
     """
 
     def __init__(
@@ -72,16 +73,18 @@ class LanguageModel(nn.Module):
         dropout: Mapping[str, float],
         is_tied: bool = True,
         has_bias: bool = True,
-        init_range: float = 0.04,
+        init_range: float | None = None,
     ) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(vocabulary, cells[0].width)
+        width = cells[0].width
+        spread = init_range if init_range is not None else 0.04 if width >= 300 else width**-0.5
+        self.embedding = nn.Embedding(vocabulary, width)
         self.cells = nn.ModuleList(cells)
         self.decoder = nn.Linear(cells[-1].width, vocabulary, bias=has_bias)
         self.dropout = dict(dropout)
         for module in self.modules():
             if isinstance(module, (nn.Linear, nn.Embedding)):
-                nn.init.uniform_(module.weight, -init_range, init_range)
+                nn.init.uniform_(module.weight, -spread, spread)
         if has_bias:
             nn.init.zeros_(self.decoder.bias)
         if is_tied:

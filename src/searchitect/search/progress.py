@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from searchitect.core import QUALITIES
 from searchitect.search.loop import Status
 
 PRINT_EVERY = 15.0
@@ -16,7 +17,7 @@ def describe(status: Status) -> str:
     parts = [f"{status.done} trials", f"{status.running} running"]
     if status.best is not None:
         metrics = status.best.metrics
-        name = next((n for n in ("accuracy", "r2") if n in metrics), next(iter(metrics), ""))
+        name = next((n for n in QUALITIES if n in metrics), next(iter(metrics), ""))
         size = f", {_short(metrics['params'])} parameters" if "params" in metrics else ""
         parts.append(f"best {name} {metrics.get(name, float('nan')):.4f} (trial {status.best.id}{size})")
     if status.infeasible:
@@ -38,16 +39,26 @@ def progress(*, quiet: bool) -> Iterator[Callable[[Status], None]]:
     elif sys.stderr.isatty():
         from rich.console import Console
 
-        with Console(stderr=True).status("starting") as live:
-            yield lambda status: live.update(describe(status))
+        console = Console(stderr=True)
+        with console.status("starting") as live:
+
+            def update(status: Status) -> None:
+                if status.note:
+                    console.print(status.note, markup=False, highlight=False)
+                live.update(describe(status))
+
+            yield update
     else:
         last_time, last_phase = -PRINT_EVERY, ""
 
         def show(status: Status) -> None:
             nonlocal last_time, last_phase
+            if status.note:
+                print(status.note, file=sys.stderr, flush=True)
             now = time.monotonic()
-            if now - last_time >= PRINT_EVERY or status.phase != last_phase:
-                last_time, last_phase = now, status.phase
+            phase = status.phase.partition(":")[0]  # what follows changes with every step
+            if now - last_time >= PRINT_EVERY or phase != last_phase:
+                last_time, last_phase = now, phase
                 print(describe(status), file=sys.stderr, flush=True)
 
         yield show

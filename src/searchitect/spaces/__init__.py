@@ -62,8 +62,8 @@ def find_space(name: str) -> type[Space]:
 
 
 def default_space(info: TaskInfo) -> Space:
-    """The everyday space, fitted to the task: ``convnet`` for images, ``mlp`` for tables."""
-    return make_space("convnet" if info.is_image else "mlp", info)
+    """The everyday space, fitted to the task: ``convnet`` for images, ``mlp`` for tables, ``darts-rnn`` for texts."""
+    return make_space("convnet" if info.is_image else "darts-rnn" if info.is_text else "mlp", info)
 
 
 def make_space(name: str, info: TaskInfo | None = None, config: Mapping[str, Any] | None = None) -> Space:

@@ -18,6 +18,7 @@ from searchitect.tasks.pictures import SUFFIXES, list_images, picture_array, rea
 from searchitect.tasks.source import ArrayTable, Cells, Table, load_pandas, require_memory
 from searchitect.tasks.tables import SUFFIXES as TABLE_SUFFIXES
 from searchitect.tasks.tables import FrameTable, nearest, open_table
+from searchitect.tasks.text_encoder import TextEncoder
 
 
 @dataclass(frozen=True)
@@ -242,8 +243,10 @@ def fit_table_encoder(
     return encoder, tuple(notes)
 
 
-def encoder_from_json(data: dict[str, Any]) -> ImageEncoder | TableEncoder:
+def encoder_from_json(data: dict[str, Any]) -> ImageEncoder | TableEncoder | TextEncoder:
     """The encoder whose ``to_json`` gave ``data``."""
+    if data["kind"] == "text":
+        return TextEncoder(data["unit"], tuple(data["vocabulary"]))
     if data["kind"] == "image":
         return ImageEncoder(data["channels"], data["height"], data["width"], data["is_float"])
     return TableEncoder(tuple(Column.from_json(c) for c in data["columns"]))

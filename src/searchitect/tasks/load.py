@@ -1,6 +1,5 @@
 """From whatever a user has to a task."""
 
-import hashlib
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -30,7 +29,9 @@ from searchitect.tasks.split import Split, split_rows
 from searchitect.tasks.tables import SUFFIXES as TABLE_SUFFIXES
 from searchitect.tasks.tables import read_table
 from searchitect.tasks.targets import Target, decide_target
-from searchitect.tasks.task import Part, Task
+from searchitect.tasks.task import Part, Task, fingerprint_of
+from searchitect.tasks.text import is_text, load_text
+from searchitect.tasks.text_encoder import SUFFIX as TEXT_SUFFIX
 
 FLIP_SIDE: Final = 24  # pixels; smaller images are too coarse to be natural ones
 
@@ -49,18 +50,21 @@ def load_task(
     Args:
         data: the name of an embedded set (digits, breast-cancer, wine, iris, diabetes); a folder of class folders of images, or
             with train/ and test/ (valid/) of class folders; an .npz file with x and y, or x_train, y_train, x_test, y_test; a
-            csv, tsv or parquet file; a pandas frame; a pair (X, y) of arrays (2-D: table; 3-D and 4-D: images); a torch Dataset
+            csv, tsv or parquet file; a .txt file, which is a text unless a target makes it a table; a folder with the texts
+            train.txt, valid.txt and test.txt; a pandas frame; a pair (X, y) of arrays (2-D: table; 3-D and 4-D: images); a torch Dataset
             of (image, label).
         target: the column to learn: needed for table files and frames, refused otherwise.
-        task: "classification" or "regression", where it should not be guessed.
-        seed: of the split.
-        valid: fraction of the rows outside test that validate; by default 0.2, at most 10,000 rows.
-        test: fraction of the rows that test; by default 0.25. Refused, as valid, where the data bring their own.
+        task: "classification" or "regression", where it should not be guessed; of a text, "words" or "characters".
+        seed: of the split; a text is split by its order.
+        valid: fraction of the rows outside test that validate; by default 0.2, at most 10,000 rows; of a text 0.05 of the whole.
+        test: fraction of the rows that test; by default 0.25, of a text 0.05. Refused, as valid, where the data bring their own.
 
     Raises:
         DataError: data that cannot be read or learned from.
         SettingError: an argument outside its range.
     """
+    if is_text(data, target):
+        return load_text(_existing(Path(data)), unit=task, valid=valid, test=test)
     raw = _read(data, target)
     is_image = isinstance(raw.inputs, np.ndarray)
     goal = decide_target(raw.y, name=raw.target, task=task, classes=raw.classes, is_image=is_image)
@@ -103,7 +107,7 @@ def load_task(
         target_mean=mean,
         target_std=std,
         flips=natural and min(info.input_shape[1:]) >= FLIP_SIDE,
-        fingerprint=_fingerprint(train, valid_part, test_part),
+        fingerprint=fingerprint_of(train, valid_part, test_part),
         notes=(*notes, *more),
         baseline_score=_baseline(info, train, valid_part, mean, std),
     )
@@ -133,16 +137,20 @@ def _read(data: Any, target: str | None) -> Labelled:
     )
 
 
-def _read_path(path: Path, target: str | None) -> Labelled:
+def _existing(path: Path) -> Path:
     try:
-        exists, is_folder = path.exists(), path.is_dir()
+        exists = path.exists()
     except OSError as error:
         raise DataError(f"{path}: cannot be opened ({error.strerror})") from None
     if not exists:
         if len(path.parts) > 1 or path.suffix:
             raise DataError(f"{path}: no such file or folder; check the spelling, from the folder {Path.cwd()}")
         raise unknown_data(str(path))
-    if is_folder:
+    return path
+
+
+def _read_path(path: Path, target: str | None) -> Labelled:
+    if _existing(path).is_dir():
         return read_image_folder(path)
     suffix = path.suffix.lower()
     if suffix == ".npz":
@@ -154,7 +162,9 @@ def _read_path(path: Path, target: str | None) -> Labelled:
         if suffix in IMAGE_SUFFIXES
         else "not a known kind of file"
     )
-    raise DataError(f"{path}: {hint}; known are folders of images, .npz and {', '.join(TABLE_SUFFIXES)}")
+    raise DataError(
+        f"{path}: {hint}; known are folders of images, .npz, {', '.join(TABLE_SUFFIXES)}, and {TEXT_SUFFIX} of a text"
+    )
 
 
 def _encode(raw: Labelled, goal: Target, split: Split) -> tuple[ImageEncoder | TableEncoder, Tensor, tuple[str, ...]]:
@@ -204,12 +214,3 @@ def _baseline(info: TaskInfo, train: Part, valid: Part, mean: float, std: float)
     counts = torch.bincount(train.y, minlength=info.outputs).double()
     frequencies = ((counts + 1e-3) / (counts + 1e-3).sum()).log()
     return measure(info, frequencies.expand(len(valid), -1), valid.y)
-
-
-def _fingerprint(*parts: Part) -> str:
-    digest = hashlib.blake2b(digest_size=8)
-    for part in parts:
-        digest.update(f"{tuple(part.x.shape)}{part.x.dtype}{part.y.dtype}".encode())
-        for array in (part.x.contiguous().numpy(), part.y.numpy(), part.rows):
-            digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()

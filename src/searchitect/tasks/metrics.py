@@ -8,6 +8,7 @@ from torch import Tensor
 
 from searchitect.core import TaskInfo
 
+MOST_NATS = 700.0  # the exponential of more is no number
 AUC_CLASSES = 20  # with more classes the mean of one-against-rest curves costs much and says little
 
 
@@ -33,6 +34,19 @@ def measure(info: TaskInfo, outputs: Tensor, y: Tensor, target_mean: float = 0.0
     if not is_finite:
         return dict.fromkeys(["r2", "rmse", "mae", "loss"], math.nan)
     return _regression(outputs[:, 0], y.double(), target_mean, target_std)
+
+
+def text_metrics(loss: float, unit: str) -> dict[str, float]:
+    """Of predicting a text: loss (nats per token), perplexity (its exponential), and of characters bits_per_character.
+
+    Args:
+        loss: mean cross-entropy of the tokens, in nats.
+        unit: "words" or "characters".
+    """
+    if not math.isfinite(loss):
+        return dict.fromkeys(["perplexity", "loss"], math.nan)
+    bits = {"bits_per_character": loss / math.log(2)} if unit == "characters" else {}
+    return {"perplexity": math.exp(min(loss, MOST_NATS)), **bits, "loss": loss}
 
 
 def _classification(outputs: Tensor, y: Tensor) -> dict[str, float]:

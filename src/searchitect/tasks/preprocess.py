@@ -108,6 +108,30 @@ class TargetUnits(nn.Module):
         return {"kind": "units", "mean": self.mean.item(), "std": self.std.item()}
 
 
+class TokenCodes(nn.Module):
+    """Token codes [N, tokens] of any number type to int64."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As the class says."""
+        return x.to(torch.int64)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for `preprocess_from_json`."""
+        return {"kind": "tokens"}
+
+
+class NextTokenProbabilities(nn.Module):
+    """Network output [N, tokens, vocabulary] to probabilities of the token after the last one [N, vocabulary]."""
+
+    def forward(self, outputs: Tensor) -> Tensor:
+        """As the class says."""
+        return torch.softmax(outputs[:, -1], dim=1)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for `preprocess_from_json`."""
+        return {"kind": "next-token"}
+
+
 def preprocess_from_json(data: dict[str, Any]) -> nn.Module:
     """The module whose ``to_json`` gave ``data``: any of this file. Raises `ValueError` for another kind."""
     kind = data.get("kind")
@@ -123,7 +147,11 @@ def preprocess_from_json(data: dict[str, Any]) -> nn.Module:
         return ClassProbabilities()
     if kind == "units":
         return TargetUnits(data["mean"], data["std"])
-    raise ValueError(f"preprocess: kind must be image, table, probabilities or units, got {kind!r}")
+    if kind == "tokens":
+        return TokenCodes()
+    if kind == "next-token":
+        return NextTokenProbabilities()
+    raise ValueError(f"preprocess: kind must be image, table, probabilities, units, tokens or next-token, got {kind!r}")
 
 
 def fit_image_preprocess(images: Tensor, *, chunk: int = 4096) -> ImagePreprocess:

@@ -1,5 +1,6 @@
 """A task: data ready for networks, and what turns new data into answers."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -12,8 +13,9 @@ from searchitect.core import TaskInfo
 from searchitect.tasks.encoders import ImageEncoder, TableEncoder, encoder_from_json
 from searchitect.tasks.preprocess import preprocess_from_json
 from searchitect.tasks.source import load_pandas
+from searchitect.tasks.text_encoder import TextEncoder
 
-Encoder: TypeAlias = ImageEncoder | TableEncoder
+Encoder: TypeAlias = ImageEncoder | TableEncoder | TextEncoder
 
 
 @dataclass(frozen=True)
@@ -21,9 +23,10 @@ class Part:
     """Rows of one part of the data.
 
     Attributes:
-        x: encoded inputs: images [N, C, H, W], uint8 or float32; or rows [N, encoded columns], float32.
-        y: int64 class numbers, or float32 values in the user's units, [N].
-        rows: int64 row numbers in the user's data [N]; of separate arrays or folders, counted through train, valid, test.
+        x: encoded inputs: images [N, C, H, W], uint8 or float32; rows [N, encoded columns], float32; or segments of a text, in its
+            order, token codes [N, tokens], int32.
+        y: int64 class numbers, or float32 values in the user's units, [N]; of a text, the token after each, [N, tokens], int32.
+        rows: int64 row numbers in the user's data [N]; of separate arrays, folders and texts, counted through train, valid, test.
     """
 
     x: Tensor
@@ -43,13 +46,14 @@ class Task:
         train, valid, test: the parts. Test is for the final evaluation alone.
         encoder: raw data to encoded inputs.
         preprocess: encoded inputs to network input; fitted on training rows.
-        postprocess: network output to class probabilities [N, classes], or to values [N] in the user's units.
+        postprocess: network output to class probabilities [N, classes], to values [N] in the user's units, or, of a text, to
+            probabilities of the token that comes next [N, vocabulary].
         class_weights: [classes], where one class is more than 10 times as frequent as another; see `imbalance_weights`.
-        target_mean, target_std: of the training targets; a network learns (y - mean) / std. 0 and 1 for classification.
+        target_mean, target_std: of the training targets; a network learns (y - mean) / std. 0 and 1 unless values are learned.
         flips: whether an image in the mirror keeps its label.
         fingerprint: 16 hexadecimal digits of the encoded data and the split.
         notes: what was done to the data, and what a user should know.
-        baseline_score: validation metrics of always answering the class frequencies (the mean) of training.
+        baseline_score: validation metrics of always answering the class frequencies (the mean, the token frequencies) of training.
     """
 
     info: TaskInfo
@@ -78,6 +82,16 @@ class Deployment:
     postprocess: nn.Module
     target_mean: float
     target_std: float
+
+
+def fingerprint_of(*parts: Part) -> str:
+    """16 hexadecimal digits of encoded data and their split."""
+    digest = hashlib.blake2b(digest_size=8)
+    for part in parts:
+        digest.update(f"{tuple(part.x.shape)}{part.x.dtype}{part.y.dtype}".encode())
+        for array in (part.x.contiguous().numpy(), part.y.numpy(), part.rows):
+            digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def task_to_json(task: Task | Deployment) -> dict[str, Any]:

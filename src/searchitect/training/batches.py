@@ -16,19 +16,26 @@ class Batches:
         rows: how many rows are in use.
         batch_size: rows of a step. A last, smaller batch of an epoch is used where it has at least half of that, else its rows wait
             for the next epoch's shuffle.
+        in_order: segments of a text, which are not shuffled. The text is cut into ``batch_size`` columns of equal length, and a step
+            takes one segment of each, which goes on where the step before ended; the last segments that fill no row are left out.
     """
 
     rows: int
     batch_size: int
+    in_order: bool = False
 
     @property
     def per_epoch(self) -> int:
         """Steps of one epoch."""
         whole, rest = divmod(self.rows, self.batch_size)
-        return max(1, whole + (rest * 2 >= self.batch_size))
+        return max(1, whole + (rest * 2 >= self.batch_size and not self.in_order))
 
     def order(self, seed: int, first: int, last: int) -> Iterator[Tensor]:
         """The row numbers of the steps first..last-1, (batch,) each."""
+        if self.in_order:
+            starts = torch.arange(self.batch_size) * self.per_epoch
+            yield from (starts + step % self.per_epoch for step in range(first, last))
+            return
         shuffled, epoch = torch.empty(0), -1
         for step in range(first, last):
             if step // self.per_epoch != epoch:

@@ -11,17 +11,15 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
 
-from searchitect.core import SettingError, TrialState
+from searchitect.core import METRICS, SettingError, TrialState
 from searchitect.networks.operations import set_drop_path
-from searchitect.tasks import Task, loss_function, measure
+from searchitect.tasks import State, Task, loss_function, read_batch
 from searchitect.training.augmentation import augment, mix
 from searchitect.training.batches import Batches, batches_from_loader, batches_from_memory
 from searchitect.training.checkpoint import load_checkpoint, restore_optimizer, save_checkpoint
+from searchitect.training.evaluation import evaluate, prepared
 from searchitect.training.recipe import Recipe
-
-EVALUATION_BATCH = 512
 
 
 @dataclass
@@ -153,9 +151,10 @@ class _Training:
         self.began = time.monotonic()
         self.device = pick_device(recipe.device)
         self.x, self.y = _rows(task, span.data, span.refit)
-        kept = _some_rows(len(task.valid), span.valid_rows)
+        kept = _some_rows(task, len(task.valid), span.valid_rows)
         self.valid_x, self.valid_y = (task.valid.x, task.valid.y) if kept is None else (task.valid.x[kept], task.valid.y[kept])
-        self.batches = Batches(len(self.x), max(2, min(recipe.batch_size, len(self.x) // 4)))
+        self.batches = Batches(len(self.x), max(2, min(recipe.batch_size, len(self.x) // 4)), in_order=task.info.is_text)
+        self.state: State = None
         network.to(self.device)
         if task.info.is_image:
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -177,6 +176,10 @@ class _Training:
         self.look_every = max(1, math.ceil(max(self.last / span.looks, min(per_epoch, self.last / 2))))
         weights = task.class_weights if recipe.balance else None
         self.loss_of = loss_function(task.info, None if weights is None else weights.to(self.device), recipe.label_smoothing)
+        if task.info.is_text and recipe.mixup:
+            raise SettingError(
+                f"recipe: mixup={recipe.mixup:g} mixes examples, which the tokens of a text cannot be: leave it out"
+            )
         side = min(task.info.input_shape[1:], default=0)
         if task.info.is_image and recipe.crop >= side / 2:
             raise SettingError(f"recipe: crop must lie below half of the image side, got {recipe.crop} with {side} pixels")
@@ -217,6 +220,7 @@ class _Training:
                 average=average,
                 best=self.best,
                 optimizer=optimizer,
+                carried=self.state or (),
                 notes=self.best_row,
             )
         evaluated = self.best or average
@@ -239,14 +243,16 @@ class _Training:
             set_drop_path(self.network, recipe.drop_path * self.step / self.total)
         if self.task.info.is_image:
             x = augment(x, recipe)
-        x = _prepared(self.preprocess, x, self.task, self.side)
+        x = prepared(self.preprocess, x, self.task, self.side)
+        before = None if self.step % self.batches.per_epoch == 0 else self.state  # a text begins anew
         with torch.autocast(self.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
             if recipe.mixup:
                 x, order, share = mix(x, recipe.mixup)
                 outputs = self.network(x)
                 loss = share * self._loss(outputs, y) + (1 - share) * self._loss(outputs, y[order])
             else:
-                loss = self._loss(self.network(x), y)
+                outputs, self.state = read_batch(self.task.info, self.network, x, before)
+                loss = self._loss(outputs, y)
         value = float(loss.detach())
         if not math.isfinite(value):
             return value
@@ -272,8 +278,7 @@ class _Training:
         self.losses.clear()
         if not self.span.refit:
             with self.average.in_place() if self.average is not None else nullcontext():
-                outputs = predict(self.network, self.task, self.valid_x, side=self.side)
-            row |= measure(self.task.info, outputs, self.valid_y, self.task.target_mean, self.task.target_std)
+                row |= evaluate(self.network, self.task, self.valid_x, self.valid_y, side=self.side)
             self._keep(row)
         self.outcome.curve.append(row)
         self.looked_at = self.step
@@ -303,15 +308,17 @@ class _Training:
     def _is_hopeless(self) -> bool:
         """Half of the whole schedule is over, and both the score and the loss are no better than the trivial predictor's."""
         trivial, metrics = self.task.baseline_score, self.best_row or self.outcome.curve[-1]
-        score = "accuracy" if self.task.info.is_classification else "r2"
+        score = self.task.info.quality
         if self.span.refit or self.step == self.last or self.step / self.total < 0.5 or not {score, "loss"} <= trivial.keys():
             return False
-        return metrics[score] <= trivial[score] and metrics["loss"] >= trivial["loss"]
+        is_no_better = metrics[score] <= trivial[score] if METRICS[score] == "max" else metrics[score] >= trivial[score]
+        return is_no_better and metrics["loss"] >= trivial["loss"]
 
     def _restore(self, start: Path) -> int:
         saved = load_checkpoint(start)
         self.network.load_state_dict(saved.network)
         restore_optimizer(self.optimizer, saved.optimizer)
+        self.state = tuple(saved.carried[key].to(self.device) for key in sorted(saved.carried, key=int)) or None
         if self.average is not None:
             self.average.load(saved.average or saved.network)
         if self.recipe.keep_best and saved.notes is not None:
@@ -373,30 +380,8 @@ def _mixed(seed: int, step: int) -> int:
     return hash((seed, step)) & 0x7FFFFFFFFFFFFFFF
 
 
-def predict(network: nn.Module, task: Task, x: Tensor, *, side: int | None = None) -> Tensor:
-    """Raw outputs, (N, outputs), of encoded rows in evaluation mode, on the CPU.
-
-    Args:
-        network: on any device.
-        task: gives the preprocessing.
-        x: encoded rows.
-        side: pixels to which images are shrunk first.
-    """
-    device = next(network.parameters(), torch.empty(0)).device
-    preprocess = task.preprocess.to(device)
-    was_training = network.training
-    network.eval()
-    with torch.inference_mode():
-        found = [
-            network(_prepared(preprocess, rows.to(device), task, side)).float().cpu()
-            for rows in torch.split(x, EVALUATION_BATCH)
-        ]
-    network.train(was_training)
-    return torch.cat(found) if len(x) else torch.empty(0, task.info.outputs)
-
-
 def _score(row: Mapping[str, float]) -> tuple[float, float]:
-    """What the best look is told by: accuracy or R2, then the loss."""
+    """What the best look is told by: accuracy or R2, then the loss; of texts the loss alone."""
     return row.get("accuracy", row.get("r2", float("-inf"))), -row["loss"]
 
 
@@ -404,18 +389,23 @@ def _rows(task: Task, data: float, refit: bool) -> tuple[Tensor, Tensor]:
     x, y = task.train.x, task.train.y
     if refit:
         x, y = torch.cat([x, task.valid.x]), torch.cat([y, task.valid.y])
-    kept = _some_rows(len(x), max(4, round(len(x) * data)))
+    kept = _some_rows(task, len(x), max(4, round(len(x) * data)))
     if kept is not None:
         x, y = x[kept], y[kept]
-    if not task.info.is_classification:
+    if task.info.is_regression:
         y = (y - task.target_mean) / task.target_std
     return x, y
 
 
-def _some_rows(rows: int, wanted: int | None) -> Tensor | None:
-    """Row numbers at random, the same ones for every trial of a task, so that they are compared on equal data; ``None``: all."""
+def _some_rows(task: Task, rows: int, wanted: int | None) -> Tensor | None:
+    """Row numbers, the same ones for every trial of a task, so that they are compared on equal data; ``None``: all.
+
+    At random; of a text, its beginning.
+    """
     if wanted is None or wanted >= rows:
         return None
+    if task.info.is_text:
+        return torch.arange(wanted)
     return torch.randperm(rows, generator=torch.Generator().manual_seed(0))[:wanted]
 
 
@@ -428,10 +418,3 @@ def _batches(
         source = batches_from_memory(x, y, order)
     for xb, yb in source:
         yield xb.to(device, non_blocking=True), yb.to(device, non_blocking=True)
-
-
-def _prepared(preprocess: nn.Module, x: Tensor, task: Task, side: int | None) -> Tensor:
-    x = preprocess(x)
-    if side is not None:
-        x = interpolate(x, size=(side, side), mode="area")
-    return x.contiguous(memory_format=torch.channels_last) if task.info.is_image else x

@@ -115,6 +115,8 @@ def default_recipe(info: TaskInfo, *, flips: bool = False, imbalanced: bool = Fa
         flips: mirrored images keep their labels.
         imbalanced: the task carries class weights.
     """
+    if info.is_text:
+        return Recipe(batch_size=64, learning_rate=0.03, weight_decay=0.0, ema=0.98, keep_best=True, gradient_clip=0.25)
     # small sets need many steps, large ones large batches
     batch_size = 2 ** round(math.log2(min(max(info.train_rows / 20, 16), 128 if info.is_image else 256)))
     if not info.is_image:
