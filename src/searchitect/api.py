@@ -29,11 +29,15 @@ from searchitect.core import (
     parse_objectives,
     unknown_name,
 )
+from searchitect.recipes import find_recipe
+from searchitect.recipes.cost import supernet_cost
+from searchitect.recipes.recipe import DRAWN, Recipe
 from searchitect.search.folder import read_json, write_json, write_text
 from searchitect.search.loop import Status
 from searchitect.search.plan import Plan
 from searchitect.search.run import Found, run_search
 from searchitect.search.setup import Setup
+from searchitect.search.supernet import HISTORY, SupernetRun
 
 SpaceLike = str | Space | None
 StrategyLike = str | Strategy | type[Strategy] | Callable[..., Strategy]
@@ -109,7 +113,8 @@ class Result:
         """Write the report, one self-contained HTML file. Default: report.html in the run folder."""
         from searchitect.reports import ReportData, write_report
 
-        data = ReportData(self.settings, self.trials, self.summary)
+        supernet = self.folder / HISTORY
+        data = ReportData(self.settings, self.trials, self.summary, read_json(supernet) if supernet.exists() else {})
         return write_report(data, Path(path) if path is not None else self.folder / "report.html")
 
     def export(self, format: str = "onnx", folder: str | Path | None = None) -> Path:
@@ -145,6 +150,9 @@ def search(
     strategy_options: Mapping[str, Any] | None = None,
     estimator: EstimatorLike = "from-scratch",
     estimator_options: Mapping[str, Any] | None = None,
+    recipe: str | None = None,
+    recipe_options: Mapping[str, Any] | None = None,
+    preset: str = "small",
     training: Mapping[str, Any] | None = None,
     fidelity: str | None = None,
     workers: int = 1,
@@ -162,18 +170,21 @@ def search(
     The same call again goes on where it stopped.
 
     Args:
-        data: a name ("digits"), a path (folder of class folders, .npz, .csv, .parquet), arrays (X, y), a pandas frame, or a torch
+        data: a name ("digits"), a path (folder of class folders, .npz, .csv, .parquet, .txt), arrays (X, y), a pandas frame, or a torch
             ``Dataset``. ``None`` for an estimator that needs none.
         budget: "90s", "10m", "2h", "50trials", "200epochs", or several with commas; whichever ends first.
         target: the column of a table to predict.
-        task: "classification" or "regression"; default: told from the target.
+        task: "classification" or "regression", of a text "words" or "characters"; default: told from the target, or the text.
         where: hard limits, such as "params<=100k" or "latency<=2ms". Costs are checked before training.
-        maximize, minimize: objectives; the first one leads. Default: accuracy, or R2.
+        maximize, minimize: objectives; the first one leads. Default: accuracy, R2 or, of texts, perplexity.
         space: a name or a `Space`; default: one that fits the data.
         strategy: a name, a `Strategy`, or what makes one from (space, objectives, seed=...).
         strategy_options: of a named strategy.
         estimator: a name or an `Estimator`.
         estimator_options: of a named estimator.
+        recipe: a published system by its name, in the place of strategy and estimator; see `searchitect.recipes`.
+        recipe_options: settings of the recipe.
+        preset: of a recipe: "small" for small data on a CPU, or "paper", the paper's own settings and sizes.
         training: changes to the training recipe, such as {"learning_rate": 0.01}.
         fidelity: "epochs=2,data=0.5,resolution=0.5": how thoroughly the first look at each architecture is; default: set by the budget.
         workers: evaluations at a time; above 1 each has a process of its own.
@@ -190,7 +201,14 @@ def search(
         SearchitectError: whatever is wrong with the arguments or the data, in one sentence, before the first training.
     """
     parsed = parse_budget(budget)
-    _check(workers=workers, seed=seed, time_limit=time_limit, baseline=baseline, final=final)
+    _check(workers=workers, seed=seed, time_limit=time_limit, baseline=baseline, final=final, preset=preset)
+    system = None
+    if recipe is not None:
+        system = _recipe(recipe, strategy, estimator, data)
+        recipe_options = system.given_by(preset, recipe_options or {})
+        method = system.make(recipe_options)
+    elif recipe_options or preset != "small":
+        raise SettingError(f"recipe_options={dict(recipe_options or {})}, preset={preset!r}: both need a recipe: name it")
     loaded, final_estimator = None, None
     judge = _estimator(estimator, training, options=estimator_options)
     if data is not None:
@@ -206,7 +224,10 @@ def search(
             "data is missing: give a name, a path, arrays, a frame or a Dataset, or an estimator that needs no data"
         )
     info = loaded.info if loaded is not None else None
-    chosen_space = _space(space, info)
+    if system is not None and info is not None and space is None:
+        chosen_space, open_space = system.sizes(system.space_for(info), preset)
+    else:
+        chosen_space = open_space = _space(space, info)
     if loaded is not None and _can_build(chosen_space):
         final_estimator = judge if judge.builds and final == "usual" else _estimator("from-scratch", training, final)
     objectives = _objectives(maximize, minimize, info, judge.measures)
@@ -218,7 +239,7 @@ def search(
             if metric not in known:
                 raise unknown_name("metric", metric, known)
     template, sets_epochs = _fidelity(fidelity)
-    title = name or (info.name if info is not None else chosen_space.name)
+    title = name or "-".join(filter(None, [info.name if info is not None else chosen_space.name, recipe]))
     folder = Path(out) if out is not None else Path("runs") / title
     if (folder / "training.json").exists():
         raise RunError(f"{str(folder)!r} is the folder of a single training: choose another folder with --out")
@@ -226,6 +247,17 @@ def search(
         raise SettingError(
             "final='paper' needs data and a space whose networks can be built: without a final step leave it out"
         )
+    make = _strategy_maker(strategy, dict(strategy_options or {}), template, loaded, judge.has_fidelities)
+    prepare = None
+    if system is not None:
+        from searchitect.oneshot.supernets import check_supernet
+
+        method.limits = [c for c in constraints if c.is_cost]
+        shared = SupernetRun(method, system.open_space(open_space, recipe_options or {}), loaded, folder, seed)
+        assert info is not None  # a recipe without data was refused
+        check_supernet(shared.space, info)
+        judge, make, prepare = system.estimator(shared), shared.make_strategy, shared.prepare
+        strategy, estimator = recipe or "", "shared-weights"
     strategy_name = strategy if isinstance(strategy, str) else getattr(strategy, "__name__", type(strategy).__name__)
     identity = {
         "data": loaded.fingerprint if loaded is not None else None,
@@ -235,6 +267,8 @@ def search(
         "strategy_options": canonical_json(_named(strategy_options or {})),
         "estimator": estimator if isinstance(estimator, str) else type(judge).__name__,
         **({"estimator_options": canonical_json(dict(estimator_options))} if estimator_options else {}),
+        **({"recipe": recipe, "recipe_options": canonical_json(dict(recipe_options or {}))} if recipe is not None else {}),
+        **({} if preset == "small" else {"preset": preset}),
         "training": canonical_json(dict(training or {})),
         "where": [str(c) for c in constraints],
         "objectives": [str(o) for o in objectives],
@@ -246,7 +280,7 @@ def search(
         name=title,
         folder=folder,
         space=chosen_space,
-        make_strategy=_strategy_maker(strategy, dict(strategy_options or {}), template, loaded, judge.has_fidelities),
+        make_strategy=make,
         strategy_name=strategy_name,
         estimator=judge,
         final_estimator=final_estimator,
@@ -262,9 +296,15 @@ def search(
         command=command or _call(data, str(parsed), identity),
         time_limit=time_limit,
         baseline=baseline != "none",
+        prepare=prepare,
+        drawn_finalists=DRAWN if system is not None else 0,
     )
     if setup.strategy_name in _strategy_names():  # refused now, before any work
         setup.make_strategy(chosen_space, objectives, seed, Plan(1.0, 9.0, 3, 1.0, 10, None, 1.0, 2, False, None, None))
+    if system is not None and preset == "paper" and on_status is not None and not shared.is_begun:
+        cost = supernet_cost(system, recipe_options or {}, shared.space, loaded, seed)
+        note = f"the supernet at the paper's settings takes {cost}; the budget is {parsed}"
+        on_status(Status("preparing", 0, 0, 0, 0, None, 0.0, parsed.seconds, parsed.trials, note))
     found = run_search(setup, on_status or (lambda _: None))
     result = Result(
         folder, [found.trials[i] for i in sorted(found.trials)], found.result, found.run, found.is_interrupted, chosen_space
@@ -300,7 +340,7 @@ def load_result(folder: str | Path, space: Space | None = None) -> Result:
     return Result(folder, trials, summary, settings, bool(summary.get("is_interrupted")), space)
 
 
-def _check(*, workers: int, seed: int, time_limit: float | None, baseline: str, final: str) -> None:
+def _check(*, workers: int, seed: int, time_limit: float | None, baseline: str, final: str, preset: str) -> None:
     if not isinstance(workers, int) or not 1 <= workers <= 4096:
         raise SettingError(f"workers must lie in [1, 4096], got {workers!r}")
     if not isinstance(seed, int) or not 0 <= seed < 2**31:
@@ -311,6 +351,18 @@ def _check(*, workers: int, seed: int, time_limit: float | None, baseline: str, 
         raise SettingError(f"baseline must be 'interleaved', 'full' or 'none', got {baseline!r}")
     if final not in ("usual", "paper"):
         raise SettingError(f"final must be 'usual' or 'paper', got {final!r}")
+    if preset not in ("small", "paper"):
+        raise SettingError(f"preset must be 'small' or 'paper', got {preset!r}")
+
+
+def _recipe(name: str, strategy: StrategyLike, estimator: EstimatorLike, data: Any) -> Recipe:
+    """The recipe of a name, where nothing contradicts it."""
+    found = find_recipe(name)
+    if strategy != "auto" or estimator != "from-scratch":
+        raise SettingError(f"recipe={name!r} has a strategy and an estimator of its own: leave strategy and estimator out")
+    if data is None:
+        raise SettingError(f"data is missing: the recipe {name!r} trains a supernet on them")
+    return found
 
 
 def _strategy_names() -> list[str]:
@@ -372,7 +424,7 @@ def _objectives(
             return parse_objectives([leading] if is_larger else [], [*([] if is_larger else [leading]), *smaller])
         if info is None:
             raise SettingError("maximize or minimize is missing: name a metric that the estimator gives")
-        larger = ["accuracy" if info.is_classification else "r2"]
+        larger, smaller = ([info.quality], smaller) if METRICS[info.quality] == "max" else ([], [info.quality, *smaller])
     return parse_objectives(larger, smaller)
 
 

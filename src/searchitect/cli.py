@@ -51,21 +51,25 @@ def search(
         str,
         typer.Argument(
             metavar="DATA",
-            help="A name (digits), a folder of class folders, an .npz, .csv or .parquet file.",
+            help="A name (digits), a folder of class folders, an .npz, .csv or .parquet file, a text (.txt).",
             show_default=False,
         ),
     ],
     budget: Annotated[str, typer.Option(help="90s, 10m, 2h, 50trials, 200epochs, or several with commas.")] = "10m",
     target: Annotated[str | None, typer.Option(help="Column of a table to predict.", show_default=False)] = None,
     task: Annotated[
-        str | None, typer.Option(help="classification or regression; default: told from the target.", show_default=False)
+        str | None,
+        typer.Option(
+            help="classification or regression; of a text words or characters; default: told from the data.", show_default=False
+        ),
     ] = None,
     where: Annotated[
         list[str] | None,
         typer.Option(help="A hard limit, such as params<=100k or latency<=2ms. May be repeated.", show_default=False),
     ] = None,
     maximize: Annotated[
-        list[str] | None, typer.Option(help="An objective; default: accuracy, or r2.", show_default=False)
+        list[str] | None,
+        typer.Option(help="An objective; default: accuracy or r2, of a text perplexity (minimised).", show_default=False),
     ] = None,
     minimize: Annotated[
         list[str] | None, typer.Option(help="A further objective, such as latency.", show_default=False)
@@ -75,12 +79,17 @@ def search(
     ] = None,
     strategy: Annotated[str, typer.Option(help="See `searchitect list strategies`.")] = "auto",
     estimator: Annotated[str, typer.Option(help="See `searchitect list estimators`.")] = "from-scratch",
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="A published system: see `searchitect list recipes`.", show_default=False),
+    ] = None,
+    preset: Annotated[str, typer.Option(help="Of a recipe: small, for a CPU, or paper, its own settings and sizes.")] = "small",
     set_: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="Option of the strategy; estimator.KEY=VALUE of the estimator; training.KEY=VALUE of the training recipe.",
+            help="Option of the recipe or strategy; estimator.KEY=VALUE of the estimator; training.KEY=VALUE of the training.",
             show_default=False,
         ),
     ] = None,
@@ -109,8 +118,7 @@ def search(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
     """Find the best network for DATA. The same command again goes on where it stopped."""
-    strategy_options, training = read_settings(set_ or [])
-    estimator_options = {key: strategy_options.pop(key) for key in list(strategy_options) if key.startswith("estimator.")}
+    settings = read_settings(set_, "estimator", "training")
     from searchitect.api import search as run
     from searchitect.api import shell_command
     from searchitect.search.progress import progress
@@ -126,10 +134,13 @@ def search(
             minimize=minimize or (),
             space=space,
             strategy=strategy,
-            strategy_options=strategy_options,
+            strategy_options=settings[""] if recipe is None else None,
+            recipe=recipe,
+            recipe_options=settings[""] if recipe is not None else None,
+            preset=preset,
             estimator=estimator,
-            estimator_options={key.removeprefix("estimator."): value for key, value in estimator_options.items()},
-            training=training,
+            estimator_options=settings["estimator"],
+            training=settings["training"],
             fidelity=fidelity,
             workers=workers if workers is not None else default_workers(),
             seed=seed,
@@ -174,7 +185,9 @@ def status(run: RunFolder) -> None:
 def show(
     what: Annotated[
         str,
-        typer.Argument(metavar="WHAT", help="A run folder, a published architecture, or a space.", show_default=False),
+        typer.Argument(
+            metavar="WHAT", help="A run folder, a published architecture, a space, or a recipe.", show_default=False
+        ),
     ],
     trial: Annotated[int | None, typer.Option(help="A run's trial by its id; default: the best.", show_default=False)] = None,
     channels: Channels = None,
@@ -189,8 +202,10 @@ def show(
     svg: Annotated[Path | None, typer.Option(help="Write a drawing to this file.", show_default=False)] = None,
     png: Annotated[Path | None, typer.Option(help="Write a drawing to this file.", show_default=False)] = None,
 ) -> None:
-    """An architecture of a run, a paper or a space: what it is, what it costs, and a drawing."""
+    """An architecture of a run, a paper or a space: what it is, what it costs, and a drawing. Of a recipe: its settings."""
     sizes = read_sizes(channels, layers, cells, set_)
+    if not (Path(what) / "run.json").exists() and _show_recipe(what):
+        return
     if (Path(what) / "run.json").exists():
         if sizes or input_ is not None or classes is not None:
             raise SettingError(
@@ -216,6 +231,23 @@ def show(
         if png is not None:
             svg_to_png(drawing, png)
             typer.echo(f"drawing: {png}")
+
+
+def _show_recipe(name: str) -> bool:
+    """Print a recipe. Whether that is all: the name is of nothing else."""
+    from searchitect.recipes import recipe_summaries
+    from searchitect.spaces import space_names
+
+    if name not in recipe_summaries():
+        return False
+    from searchitect.cli_recipes import describe_recipe
+
+    for line in describe_recipe(name):
+        typer.echo(line)
+    if name not in space_names():
+        return True
+    typer.echo("")
+    return False
 
 
 def _show_trial(run: Path, trial: int | None) -> tuple[Any, Any]:
@@ -294,7 +326,10 @@ def train(
     inherit: Annotated[bool, typer.Option("--inherit", help="Begin with the weights of WHAT, where shapes allow.")] = False,
     target: Annotated[str | None, typer.Option(help="Column of a table to predict.", show_default=False)] = None,
     task: Annotated[
-        str | None, typer.Option(help="classification or regression; default: told from the target.", show_default=False)
+        str | None,
+        typer.Option(
+            help="classification or regression; of a text words or characters; default: told from the data.", show_default=False
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Folder; default: runs/WHAT-DATA.", show_default=False)] = None,
@@ -304,15 +339,15 @@ def train(
     from searchitect.search.progress import steps_bar
     from searchitect.single import train as run
 
-    sizes, training = read_settings(set_ or [])
+    given = read_settings(set_, "training")
     with steps_bar(quiet=quiet) as on_step:
         done = run(
             what,
             data,
-            settings={**read_sizes(channels, layers, cells, None), **sizes},
+            settings={**read_sizes(channels, layers, cells, None), **given[""]},
             epochs=epochs,
             final=final,
-            training=training,
+            training=given["training"],
             inherit=inherit,
             target=target,
             task=task,
@@ -400,12 +435,16 @@ def predict(
     data: Annotated[
         str,
         typer.Argument(
-            metavar="DATA", help="Rows or images: .csv, .parquet, .npz, an image, or a folder of images.", show_default=False
+            metavar="DATA",
+            help="Rows or images: .csv, .parquet, .npz, an image, or a folder of images; a text to go on with, or a .txt file of it.",
+            show_default=False,
         ),
     ],
-    out: Annotated[Path | None, typer.Option(help="CSV file to write; default: print.", show_default=False)] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write: CSV, or of a text the text; default: print.", show_default=False)
+    ] = None,
 ) -> None:
-    """Answer raw rows or images with the winner of a run."""
+    """Answer raw rows or images with the winner of a run, or go on with a text."""
     from searchitect.api import load_result
 
     if (run / TRAINING_FILE).exists():
@@ -416,7 +455,7 @@ def predict(
     else:
         answers = load_result(run).predict(data)
     if out is None:
-        typer.echo(answers.to_csv(), nl=False)
+        typer.echo(str(answers), nl=False)
     else:
         answers.write(out)
         typer.echo(f"predictions: {out}")
@@ -425,7 +464,8 @@ def predict(
 @app.command(name="list")
 def list_(
     what: Annotated[
-        str, typer.Argument(metavar="spaces|published|strategies|estimators", help="What to list.", show_default=False)
+        str,
+        typer.Argument(metavar="spaces|published|strategies|estimators|recipes", help="What to list.", show_default=False),
     ],
 ) -> None:
     """List what is there by name."""
@@ -445,10 +485,14 @@ def list_(
         from searchitect.estimators import estimator_summaries
 
         rows = list(estimator_summaries().items())
+    elif what == "recipes":
+        from searchitect.recipes import recipe_summaries
+
+        rows = list(recipe_summaries().items())
     else:
         from searchitect.core.errors import unknown_name
 
-        raise unknown_name("list", what, ["spaces", "published", "strategies", "estimators"])
+        raise unknown_name("list", what, ["spaces", "published", "strategies", "estimators", "recipes"])
     for row_name, text in rows:
         typer.echo(f"{row_name:24} {text}")
 
@@ -531,12 +575,17 @@ def _best_so_far(result: "Result") -> str | None:
 
 def _say(result: "Result") -> None:
     folder = result.folder
+    task = result.settings.get("task") or {}
+    if task.get("kind") == "language-modelling":
+        typer.echo(task["notes"][0])  # words or characters
     typer.echo(result.summary["sentence"])
     baseline = result.summary.get("baseline")
     if baseline and baseline.get("sentence"):
         typer.echo(baseline["sentence"])
     if baseline and baseline.get("full"):
         typer.echo(baseline["full"]["sentence"])
+    for sentence in (result.summary.get("shared_weights") or {}).get("sentences", ()):
+        typer.echo(sentence)
     typer.echo(f"report: {folder / 'report.html'}")
     if result.is_interrupted:
         typer.echo(f"go on: {result.settings['command']}")

@@ -15,7 +15,7 @@ def trust(
         str,
         typer.Argument(
             metavar="ESTIMATOR",
-            help="A proxy (synflow, params, ...), from-scratch, a predictor (trees, gp, ...), last-value or learning-curve.",
+            help="A proxy (synflow, ...), from-scratch, a predictor (trees, ...), last-value, learning-curve or one-shot.",
             show_default=False,
         ),
     ],
@@ -30,7 +30,7 @@ def trust(
     ] = None,
     fidelity: Annotated[
         str | None,
-        typer.Option(help="epochs=1: of a short training, or of the beginning of a curve.", show_default=False),
+        typer.Option(help="epochs=1: of a short training, the beginning of a curve, or a supernet.", show_default=False),
     ] = None,
     space: Annotated[str | None, typer.Option(help="On data; default: one that fits.", show_default=False)] = None,
     data: Annotated[str | None, typer.Option(help="On a table: the data that a proxy looks at.", show_default=False)] = None,

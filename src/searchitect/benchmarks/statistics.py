@@ -1,13 +1,12 @@
 """Is one strategy ahead of another? What scores, one per independent search, can and cannot tell. Higher is better throughout.
 
 Mann, Whitney 1947 (rank-sum test); Holm 1979, "A simple sequentially rejective multiple test procedure"; Vargha, Delaney 2000 (effect
-size A); Demsar 2006, "Statistical Comparisons of Classifiers over Multiple Data Sets", JMLR 7 (average ranks, Friedman, Nemenyi);
-Hesterberg 2015, "What Teachers Should Know About the Bootstrap", https://arxiv.org/abs/1411.5279 (intervals of small samples); Yang,
-Esperanca, Carlucci 2020, "NAS evaluation is frustratingly hard", https://arxiv.org/abs/1912.12522 (relative improvement).
+size A); Demsar 2006, "Statistical Comparisons of Classifiers over Multiple Data Sets", JMLR 7 (average ranks, Friedman, Nemenyi).
+Intervals of means, differences and relative improvements are those of `searchitect.metrics.intervals`.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TypeAlias
 
@@ -16,25 +15,37 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from searchitect.core import SettingError
-from searchitect.metrics.bootstrap import percentile_interval, resample_places
+from searchitect.metrics.intervals import (
+    Interval,
+    Numbers,
+    bootstrap,
+    difference,
+    expanded_level,
+    finite,
+    mean_interval,
+    relative_improvement,
+)
+
+__all__ = [
+    "Interval",
+    "Numbers",
+    "Ranking",
+    "Summary",
+    "bootstrap",
+    "critical_difference",
+    "difference",
+    "expanded_level",
+    "expected_choice",
+    "holm",
+    "mann_whitney",
+    "mean_interval",
+    "rank_over_blocks",
+    "relative_improvement",
+    "summarise",
+    "vargha_delaney",
+]
 
 _Array: TypeAlias = NDArray[np.float64]
-Numbers: TypeAlias = Sequence[float] | _Array
-DRAWS = 4000
-"""Resamples of a bootstrap."""
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A number and the bootstrap interval around it."""
-
-    value: float
-    low: float
-    high: float
-
-    @property
-    def holds_zero(self) -> bool:
-        return self.low <= 0 <= self.high
 
 
 @dataclass(frozen=True)
@@ -60,7 +71,7 @@ class Summary:
 
 def summarise(scores: Numbers, seed: int = 0) -> Summary:
     """Mean, median, quartiles and their intervals of at least one finite score. The standard deviation is that of a sample (n - 1)."""
-    values = _finite(scores)
+    values = finite(scores)
     mean, median = mean_interval(values, seed), bootstrap(lambda drawn: np.median(drawn, axis=1), values, seed=seed)
     lower, upper = np.quantile(values, [0.25, 0.75])
     return Summary(
@@ -79,71 +90,9 @@ def summarise(scores: Numbers, seed: int = 0) -> Summary:
     )
 
 
-def bootstrap(
-    statistic: Callable[..., _Array], *samples: Numbers, level: float = 0.95, seed: int = 0, draws: int = DRAWS
-) -> Interval:
-    """The percentile interval of a statistic of independent samples, each resampled on its own.
-
-    The percentiles are those of Hesterberg's expanded interval: a plain percentile interval of n numbers is too narrow by
-    sqrt((n - 1) / n) and by the normal in place of Student's distribution, which matters below some 30 numbers. On normal data 95 % cover the mean from 10 numbers on, 92 % with 5 (plain: 84 %).
-
-    Args:
-        statistic: maps resamples (draws, n) of each sample to numbers (draws,).
-        samples: of finite numbers.
-        level: coverage aimed at.
-        seed: of the resampling.
-        draws: number of resamples.
-    """
-    values = [_finite(sample) for sample in samples]
-    drawn = [v[resample_places(len(v), draws, seed + place)] for place, v in enumerate(values)]
-    least = min(map(len, values))
-    found = statistic(*(v[None] for v in values))[0]
-    low, high = percentile_interval(statistic(*drawn), expanded_level(least, level))
-    return Interval(float(found), low, high)
-
-
-def expanded_level(n: int, level: float = 0.95) -> float:
-    """The level at which a percentile interval of n numbers is as wide as Student's: above ``level``, equal for n without end."""
-    if n < 2:
-        return level
-    width = stats.t.ppf((1 + level) / 2, n - 1) * math.sqrt(n / (n - 1))
-    return min(float(2 * stats.norm.cdf(width) - 1), 1 - 1e-9)  # with two numbers it is 1 but for rounding
-
-
-def mean_interval(scores: Numbers, seed: int = 0) -> Interval:
-    """The mean and its 95 % interval."""
-    return bootstrap(_means, scores, seed=seed)
-
-
-def difference(a: Numbers, b: Numbers, *, is_paired: bool = False, seed: int = 0) -> Interval:
-    """The mean of ``a`` less that of ``b``. Paired: ``a[i]`` and ``b[i]`` share a seed and a split, and are drawn together.
-
-    Raises:
-        SettingError: for pairs of unequal number.
-    """
-    if is_paired:
-        if len(a) != len(b):
-            raise SettingError(f"paired scores must be as many on both sides, got {len(a)} and {len(b)}")
-        return mean_interval(_finite(a) - _finite(b), seed)
-    return bootstrap(lambda x, y: _means(x) - _means(y), a, b, seed=seed)
-
-
-def relative_improvement(found: Numbers, drawn: Numbers, seed: int = 0) -> Interval:
-    """Yang et al.: the mean score of the architectures found, over that of architectures drawn at random, less 1. In percent.
-
-    Args:
-        found: scores of the architectures that k searches chose.
-        drawn: scores of random architectures, trained in the same way; their mean must be above 0.
-        seed: of the bootstrap over both sets.
-    """
-    if not _finite(drawn).mean() > 0:
-        raise SettingError(f"the random architectures must have a mean score above 0, got {float(np.mean(drawn)):g}")
-    return bootstrap(lambda x, y: 100 * (_means(x) - _means(y)) / _means(y), found, drawn, seed=seed)
-
-
 def mann_whitney(a: Numbers, b: Numbers) -> float:
     """The two-sided p-value of Mann and Whitney's test: 1 where all scores are equal."""
-    x, y = _finite(a), _finite(b)
+    x, y = finite(a), finite(b)
     if np.ptp(np.concatenate([x, y])) == 0:
         return 1.0
     return float(stats.mannwhitneyu(x, y, alternative="two-sided").pvalue)
@@ -151,7 +100,7 @@ def mann_whitney(a: Numbers, b: Numbers) -> float:
 
 def vargha_delaney(a: Numbers, b: Numbers) -> float:
     """How likely a score of ``a`` is above one of ``b``, equal ones counting half: 0.5 is no effect. Cliff's delta is 2 A - 1."""
-    x, y = _finite(a), _finite(b)
+    x, y = finite(a), finite(b)
     ranks = stats.rankdata(np.concatenate([x, y]))[: len(x)]
     return float((ranks.sum() - len(x) * (len(x) + 1) / 2) / (len(x) * len(y)))
 
@@ -189,7 +138,7 @@ def rank_over_blocks(scores: Sequence[Numbers], alpha: float = 0.05) -> Ranking:
         scores: [blocks][strategies]; a block is a task, or a seed on a task. Within a block, scores are compared with each other only.
         alpha: of the critical difference.
     """
-    table = np.array([_finite(row) for row in scores])
+    table = np.array([finite(row) for row in scores])
     blocks, strategies = table.shape
     ranks = stats.rankdata(-table, axis=1)
     p = math.nan
@@ -216,7 +165,7 @@ def expected_choice(valid: Numbers, test: Numbers, counts: Sequence[int]) -> lis
         test: of the same; equal to ``valid`` where that is what the search sees.
         counts: each in [1, m].
     """
-    scores, tests = _finite(valid), _finite(test)
+    scores, tests = finite(valid), finite(test)
     levels, which, sizes = np.unique(scores, return_inverse=True, return_counts=True)
     shared = (np.bincount(which, tests, len(levels)) / sizes)[which]
     ordered = shared[np.argsort(scores, kind="stable")]
@@ -231,15 +180,3 @@ def _weights(m: int, n: int) -> _Array:
     i = np.arange(m, 1, -1, dtype=np.float64)
     falling: _Array = np.cumprod(np.concatenate([[n / m], np.maximum(i - n, 0.0) / (i - 1)]))
     return falling[::-1]
-
-
-def _means(drawn: _Array) -> _Array:
-    means: _Array = drawn.mean(axis=1)
-    return means
-
-
-def _finite(scores: Numbers) -> _Array:
-    values = np.asarray(scores, dtype=np.float64)
-    if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
-        raise SettingError(f"scores must be a list of at least one finite number, got {np.array2string(values, threshold=8)}")
-    return values

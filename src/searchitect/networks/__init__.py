@@ -11,6 +11,7 @@ from torch import nn
 from searchitect.core.errors import SpaceError
 from searchitect.core.space import Space
 from searchitect.core.task import TaskInfo, TaskKind
+from searchitect.networks.together import share_work
 from searchitect.spaces.published import find_published
 
 __all__ = ["build", "published"]
@@ -44,7 +45,8 @@ def build(space: Space, spec: Any, info: TaskInfo, auxiliary: bool = False) -> n
 
     Args:
         space: whose spec it is. Its own ``build(spec, info)``, where it defines one, wins over ``searchitect.networks.<name>``.
-        spec: of an architecture; an open spec gives the supernet, where the network has layers for open choices.
+        spec: of an architecture; an open spec gives the supernet, where the network has layers for open choices. Its cells share
+            work while it is trained on a CPU, see `searchitect.networks.together`.
         info: tells the shape of inputs and outputs.
         auxiliary: add the auxiliary classifier of the paper, where the network has one: while training it then gives a pair,
             outputs and auxiliary outputs. Evaluated, it gives its outputs alone.
@@ -72,6 +74,7 @@ def build(space: Space, spec: Any, info: TaskInfo, auxiliary: bool = False) -> n
         ) from error
     if not isinstance(module, nn.Module):
         raise SpaceError(f"build of the space {space.name!r} must return a torch.nn.Module, got {type(module).__name__}")
+    share_work(module)
     return module
 
 

@@ -4,6 +4,7 @@ The encodings of numbers are those of Gorishniy et al. 2022, https://arxiv.org/a
 """
 
 import math
+from functools import partial
 from itertools import accumulate, pairwise
 from statistics import NormalDist
 from typing import Any
@@ -12,50 +13,93 @@ import torch
 from torch import Tensor, nn
 
 from searchitect.core.task import TaskInfo
-from searchitect.networks.operations import Residual, activation
+from searchitect.networks.elastic import (
+    activation,
+    batch_norm,
+    choice_layers,
+    layer_norm,
+    linear,
+    masks,
+    repeat_layers,
+    split_linear,
+    width,
+)
+from searchitect.networks.operations import Residual
 
 
 def build(spec: Any, info: TaskInfo) -> nn.Module:
-    """The network of a decided ``mlp`` spec: (N, columns), numbers first, then category codes -> (N, info.outputs)."""
-    encoding = TableEncoding(spec.get("numeric"), spec.get("categorical"), info.numeric, info.cardinalities)
-    layers, width = mlp_body(spec, encoding.width)
-    return nn.Sequential(encoding, *layers, nn.Linear(width, info.outputs))
+    """The network of an ``mlp`` spec, or, of an open one, the supernet: (N, columns) -> (N, info.outputs).
+
+    The columns are numbers first, then category codes. In the supernet widths and expansions are elastic; each kind of body,
+    and each encoding in each of them, has weights of its own, and so has the head behind each number of blocks of a plain body.
+    """
+    return nn.Sequential(*choice_layers(spec["body"], lambda body: mlp_body(spec, body, info)))
 
 
-def mlp_body(spec: Any, width: int) -> tuple[list[nn.Module], int]:
-    """The layers between encoding and head for a spec's body, and the width that comes out of them."""
-    return resmlp_layers(spec, width) if spec["body"]["kind"] == "resmlp" else mlp_layers(spec, width)
+def mlp_body(spec: Any, body: Any, info: TaskInfo) -> list[nn.Module]:
+    """All layers of a network with that body, which is decided up to its sizes."""
+    return resmlp_layers(spec, body, info) if body["kind"] == "resmlp" else mlp_layers(spec, body, info)
 
 
-def mlp_layers(spec: Any, width: int) -> tuple[list[nn.Module], int]:
-    """Linear, normalisation, activation, dropout, once per block."""
-    layers: list[nn.Module] = []
-    for block in spec["body"]["blocks"]:
-        layers += [nn.Linear(width, block["width"]), *row_norm(spec["normalisation"], block["width"])]
-        layers += [activation(spec["activation"]), nn.Dropout(spec["dropout"])]
-        width = block["width"]
-    return layers, width
+def mlp_layers(spec: Any, body: Any, info: TaskInfo) -> list[nn.Module]:
+    """The encodings; linear, normalisation, activation and dropout, once per block; the head."""
+
+    def into(before: Any, outputs: Any) -> list[nn.Module]:
+        return [linear(before, outputs)] if before is not None else first_layers(spec, info, outputs)
+
+    def add(before: Any, block: Any) -> tuple[list[nn.Module], Any]:
+        outputs = width(block["width"])
+        layers = [*into(before, outputs), *row_norm(spec["normalisation"], outputs), activation(spec["activation"])]
+        return [*layers, *row_dropout(spec["dropout"]), *masks(outputs)], outputs
+
+    return repeat_layers(body["blocks"], None, add, lambda before: into(before, info.outputs))
 
 
-def resmlp_layers(spec: Any, width: int) -> tuple[list[nn.Module], int]:
-    """The "ResNet" of Gorishniy et al. 2021: x + linear(dropout(act(linear(norm(x))))), once per block.
+def resmlp_layers(spec: Any, body: Any, info: TaskInfo) -> list[nn.Module]:
+    """The "ResNet" of Gorishniy et al. 2021: x + linear(dropout(act(linear(norm(x))))), once per block, behind a linear layer.
 
     Their second dropout, after the second linear layer, is left out.
     """
-    main = spec["body"]["width"]
-    layers: list[nn.Module] = [nn.Linear(width, main)]
-    for block in spec["body"]["blocks"]:
-        hidden = main * block["expansion"]
-        body = [*row_norm(spec["normalisation"], main), nn.Linear(main, hidden), activation(spec["activation"])]
-        layers.append(Residual(nn.Sequential(*body, nn.Dropout(spec["dropout"]), nn.Linear(hidden, main))))
-    return [*layers, *row_norm(spec["normalisation"], main), activation(spec["activation"])], main
+    main = width(body["width"])
+
+    def add(_: Any, block: Any) -> tuple[list[nn.Module], Any]:
+        hidden = width(main, block["expansion"])
+        layers = [*row_norm(spec["normalisation"], main), linear(main, hidden), activation(spec["activation"])]
+        layers += [*row_dropout(spec["dropout"]), *masks(hidden), linear(hidden, main), *masks(main)]
+        return [Residual(nn.Sequential(*layers))], None
+
+    layers = [*first_layers(spec, info, main), *masks(main), *repeat_layers(body["blocks"], None, add)]
+    last = [*row_norm(spec["normalisation"], main), activation(spec["activation"]), *masks(main)]
+    return [*layers, *last, linear(main, info.outputs)]
 
 
-def row_norm(kind: str, width: int) -> list[nn.Module]:
+def row_norm(kind: Any, columns: Any) -> list[nn.Module]:
     """The layers of a normalisation of rows: none, batch or layer."""
-    if kind == "none":
-        return []
-    return [nn.BatchNorm1d(width) if kind == "batch" else nn.LayerNorm(width)]
+    makers = {"none": [], "batch": [batch_norm], "layer": [layer_norm]}
+    return choice_layers(kind, lambda kind: [make(columns) for make in makers[kind]])
+
+
+def row_dropout(rate: Any) -> list[nn.Module]:
+    """The layers of a rate of dropout."""
+    return choice_layers(rate, lambda rate: [nn.Dropout(rate)])
+
+
+def first_layers(spec: Any, info: TaskInfo, outputs: Any) -> list[nn.Module]:
+    """The encodings of the columns and the linear layer on them: (N, columns) -> (N, outputs)."""
+    parts = {
+        "number_encoding": (info.numeric, spec.get("numeric"), partial(make_number_encoding, columns=info.numeric)),
+        "code_encoding": (
+            len(info.cardinalities),
+            spec.get("categorical"),
+            partial(make_code_encoding, cardinalities=info.cardinalities),
+        ),
+    }
+
+    def encode() -> tuple[nn.Module, int]:
+        encoding = TableEncoding(spec.get("numeric"), spec.get("categorical"), info.numeric, info.cardinalities)
+        return encoding, encoding.width
+
+    return split_linear({name: part for name, part in parts.items() if part[0]}, outputs, encode)
 
 
 class TableEncoding(nn.Module):

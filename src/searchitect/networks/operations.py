@@ -30,16 +30,21 @@ class SqueezeExcite(nn.Module):
 
     def __init__(self, channels: int, reduction: int = 4) -> None:
         super().__init__()
-        hidden = max(4, channels // reduction)
+        hidden = squeezed_channels(channels, reduction)
         self.squeeze = nn.Conv2d(channels, hidden, 1)
         self.excite = nn.Conv2d(hidden, channels, 1)
-        self.act = nn.ReLU(inplace=True)
+        self.act: nn.Module = nn.ReLU(inplace=True)
         self.gate = nn.Hardsigmoid()  # as in MobileNetV3
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> the same shape."""
         gate: Tensor = self.gate(self.excite(self.act(self.squeeze(x.mean((2, 3), keepdim=True)))))
         return x * gate
+
+
+def squeezed_channels(channels: int, reduction: int = 4) -> int:
+    """Width of the small network of `SqueezeExcite`."""
+    return max(4, channels // reduction)
 
 
 class Residual(nn.Module):

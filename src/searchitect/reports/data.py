@@ -16,6 +16,7 @@ class ReportData:
         run: the content of ``run.json``: settings, seed, versions, machine, space, plan, task.
         trials: all trials of the run.
         result: the content of ``result.json``: sentence, winner, front, baseline, confusion, notes, protocol.
+        supernet: the content of ``supernet.json``, of a search with shared weights.
 
     Every part may be missing: a run that was interrupted, that has only failures, or none at all, has a report too.
     """
@@ -23,6 +24,7 @@ class ReportData:
     run: dict[str, Any] = field(default_factory=dict)
     trials: Sequence[Trial] = ()
     result: dict[str, Any] = field(default_factory=dict)
+    supernet: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

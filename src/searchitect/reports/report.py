@@ -17,6 +17,7 @@ from searchitect.reports.decisions import FEWEST_TRIALS, comparable_trials, impo
 from searchitect.reports.drawing import draw_cells, draw_network
 from searchitect.reports.formatting import format_seconds, format_setting, format_value, label_of
 from searchitect.reports.style import width_of
+from searchitect.reports.supernet import probability_table, shared_views, training_views
 
 _MOST_DECISIONS: Final = 15
 _LEAST_SHARE: Final = 0.005
@@ -80,6 +81,8 @@ def _content(data: ReportData) -> dict[str, Any]:
         "trade-off": charts.trade_off_views(data, goals),
         "curves": charts.curve_views(data, goal),
         "residuals": charts.residual_views(data),
+        "supernet": training_views(data),
+        "shared": shared_views(data),
     }
     return {
         "name": str(get(data.run, "name", default="search")),
@@ -98,6 +101,8 @@ def _content(data: ReportData) -> dict[str, Any]:
         "baseline": str(get(data.result, "baseline", "sentence", default="")),
         "baseline_full": str(get(data.result, "baseline", "full", "sentence", default="")),
         "is_multi_objective": len(goals) > 1,
+        "probabilities": probability_table(data),
+        "shared_sentences": [str(s) for s in get(data.result, "shared_weights", "sentences", default=[])],
         "charts": views,
         "summaries": _summaries(views, goal),
         "chart_json": script_json({"charts": views, "details": table.pop("details")}),
@@ -228,6 +233,8 @@ def _summaries(views: dict[str, dict[str, charts.View]], goal: Goal) -> dict[str
         "trade-off": f"Chart: validation {label} against cost, the Pareto front highlighted.",
         "curves": "Chart: learning curves of the best trials, coloured by fidelity.",
         "residuals": "Chart: predicted against actual values of the test part.",
+        "supernet": "Chart: the training of the supernet by epoch: how undecided the choices are, their options, the loss.",
+        "shared": f"Chart: validation {label} of networks trained alone against their score with shared weights.",
     }
     for name, text in texts.items():
         view = next(iter(views[name].values()), None)

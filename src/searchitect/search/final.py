@@ -6,7 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from searchitect.core import COSTS, Constraint, Fidelity, Job, Objective, Trial, TrialState, objective_values
+from searchitect.core import (
+    COSTS,
+    METRICS,
+    QUALITIES,
+    Constraint,
+    Fidelity,
+    Job,
+    Objective,
+    Trial,
+    TrialState,
+    objective_values,
+)
 from searchitect.metrics.pareto import best_first, non_dominated
 from searchitect.search.executors import Executor
 from searchitect.search.loop import Loop
@@ -28,13 +39,15 @@ class Choice:
         winner: the final trial whose architecture won on validation data.
         weights: the file with the network's weights: the winner's, or those of its refit.
         is_refit: trained on training and validation part together.
-        finalists: all final trials.
+        finalists: all final trials of architectures that the search chose.
+        drawn: final trials of random architectures, trained in the same way, to compare with.
     """
 
     winner: Trial
     weights: Path
     is_refit: bool
     finalists: list[Trial]
+    drawn: list[Trial]
 
 
 def eligible(trials: Mapping[int, Trial], constraints: Sequence[Constraint]) -> list[Trial]:
@@ -72,7 +85,7 @@ def front_of(trials: Sequence[Trial], objectives: Sequence[Objective]) -> list[T
     return sorted(members, key=lambda t: objectives[0].value(t.metrics), reverse=True)
 
 
-def retrain_the_best(loop: Loop, executor: Executor, workers: int, *, is_timed: bool = True) -> Choice | None:
+def retrain_the_best(loop: Loop, executor: Executor, workers: int, *, is_timed: bool = True, drawn: int = 0) -> Choice | None:
     """Retrain the finalists, choose, refit. Goes on where an interrupted final step stopped.
 
     Args:
@@ -80,22 +93,31 @@ def retrain_the_best(loop: Loop, executor: Executor, workers: int, *, is_timed: 
         executor: trains.
         workers: trainings at a time.
         is_timed: the search trained in the same way, so that its seconds per epoch hold.
+        drawn: random architectures of the search that are trained beside the finalists, to compare with; they cannot win.
 
     Returns:
         ``None`` where no trial is eligible or every final training failed.
     """
-    chosen = ranked(eligible(loop.trials, loop.constraints), loop.objectives)[: loop.plan.finalists]
-    if not chosen:
+    ordered = ranked(eligible(loop.trials, loop.constraints), loop.objectives)
+    if not ordered:
         return None
+    leader = loop.strategy.leader()
+    ordered.sort(key=lambda t: t.architecture != leader)  # the order stays otherwise
+    chosen = ordered[: loop.plan.finalists]
+    known = {t.id for t in chosen}
+    compared = [t for t in sorted(ordered, key=lambda t: t.id) if t.origin in ("baseline", "random") and t.id not in known][
+        :drawn
+    ]
     epochs = loop.store.fact("final_epochs")
     if epochs is None:
-        epochs = _affordable_epochs(loop, chosen, workers, is_timed)
+        epochs = _affordable_epochs(loop, [*chosen, *compared], workers, is_timed)
         loop.store.remember(final_epochs=epochs)
     before = [t for t in loop.store.trials() if t.origin == "final" and (t.resume or t.fidelity.epochs == epochs)]
     done = {t.parent: t for t in before if t.state.is_finished and not t.resume}
     open_before = {t.parent: t for t in before if not t.state.is_finished and not t.resume}
-    finalists = [done.get(t.id) or open_before.get(t.id) or _final_trial(loop, t, epochs) for t in chosen]
-    waiting = [t for t in finalists if not t.state.is_finished]
+    trained = [done.get(t.id) or open_before.get(t.id) or _final_trial(loop, t, epochs) for t in [*chosen, *compared]]
+    finalists, others = trained[: len(chosen)], trained[len(chosen) :]
+    waiting = [t for t in trained if not t.state.is_finished]
     _run_all(loop, executor, waiting, list(open_before.values()), epochs)
     leading = _leading(loop, finalists)
     usable = [
@@ -110,15 +132,15 @@ def retrain_the_best(loop: Loop, executor: Executor, workers: int, *, is_timed: 
         return None
     winner = max(usable, key=lambda t: (leading.value(t.metrics), -t.metrics.get("loss", 0.0)))
     weights = loop.weights_path(winner.id)
-    if not loop.plan.refit:
-        return Choice(winner, weights, False, finalists)
+    if not loop.plan.refit or _kept_epochs(winner) <= 0:  # cut short before its first step: there is nothing to repeat
+        return Choice(winner, weights, False, finalists, others)
     refit = next((t for t in before if t.resume and t.parent == winner.id), None)
     if refit is None:
         refit = _final_trial(loop, winner, _kept_epochs(winner), refit=True)
     if not refit.state.is_finished:
         _run_all(loop, executor, [refit], [t for t in loop.store.unfinished() if t.id == refit.id], winner.fidelity.epochs)
     is_refit = refit.state == TrialState.COMPLETE and loop.weights_path(refit.id).exists()
-    return Choice(winner, loop.weights_path(refit.id) if is_refit else weights, is_refit, finalists)
+    return Choice(winner, loop.weights_path(refit.id) if is_refit else weights, is_refit, finalists, others)
 
 
 def _affordable_epochs(loop: Loop, chosen: Sequence[Trial], workers: int, is_timed: bool) -> float:
@@ -127,7 +149,10 @@ def _affordable_epochs(loop: Loop, chosen: Sequence[Trial], workers: int, is_tim
     end = training_seconds(loop.budget)
     if end is None:
         return loop.plan.final_epochs
-    per_epoch = [_seconds_per_epoch(loop, t) for t in chosen]
+    typical = loop.plan.epoch_seconds
+    # what the search spent says nothing where it trained nothing
+    is_known = loop.estimator.builds or typical is None
+    per_epoch = [_seconds_per_epoch(loop, t) if is_known or typical is None else typical for t in chosen]
     # the finalists share the workers; a refit runs alone on the training and the validation part
     rounds = sum(sorted(per_epoch, reverse=True)) / min(workers, len(chosen))
     one_after_the_other = max(rounds, *per_epoch) + (1.25 * max(per_epoch) if loop.plan.refit else 0.0)
@@ -162,9 +187,9 @@ def _final_trial(loop: Loop, source: Trial, epochs: float, *, refit: bool = Fals
 
 
 def _leading(loop: Loop, finalists: Sequence[Trial]) -> Objective:
-    """What the finalists are chosen by: the leading objective, or, where only the search's own estimator measures that, accuracy or R2."""
+    """What the finalists are chosen by: the leading objective, or, where only the search's own estimator measures that, the task's quality."""
     metrics = {name for t in finalists for name in t.metrics}
-    usual = [Objective(name, "max") for name in ("accuracy", "r2")]
+    usual = [Objective(name, METRICS[name]) for name in QUALITIES]
     return next((o for o in [*loop.objectives[:1], *usual] if o.metric in metrics), loop.objectives[0])
 
 

@@ -35,13 +35,15 @@ from searchitect.search.store import Store
 
 GIVE_UP_AFTER = 3000
 """Proposals in a row that lead to no training (duplicates, over a limit) after which a search ends."""
+FIRST_PROPOSALS = 100
+"""Proposals after which a search whose time is over ends without any judged trial."""
 BASELINE_EVERY = 5
 """One random trial is interleaved for so many trials of the strategy."""
 
 
 @dataclass(frozen=True)
 class Status:
-    """What a progress line shows."""
+    """What a progress line shows; ``note``: a sentence that stays."""
 
     phase: str
     done: int
@@ -52,6 +54,7 @@ class Status:
     seconds: float
     seconds_left: float | None
     trials_left: int | None
+    note: str = ""
 
 
 @dataclass
@@ -185,10 +188,15 @@ class Loop:
         if key not in self._costs and self.costs_of is not None:
             wanted = {"params", "macs"} | {c.metric for c in self.constraints if c.is_cost}
             wanted |= {o.metric for o in self.objectives if o.metric in COSTS}
+            names = [name for name in COSTS if name in wanted]  # the cheap ones first: latency only of what passes the others
+            limited = {c.metric for c in self.constraints}
             found: dict[str, float] = {}
-            for name in COSTS:  # the cheap ones first: latency only of what passes the others
-                if name in wanted:
-                    found |= self.costs_of(architecture, [name])
+            waiting: list[str] = []
+            for name in names:
+                waiting.append(name)
+                if name in limited or name == names[-1]:
+                    found |= self.costs_of(architecture, waiting)  # one network is built for all of them
+                    waiting = []
                     if any(c.metric == name and not c.is_met(found) for c in self.constraints):
                         break
             self._costs[key] = found
@@ -202,10 +210,14 @@ class Loop:
         # trials in flight count as spent, so that the budget is met exactly
         open_trials = len(self._running)
         return (
-            (self.plan.search_seconds is not None and self.clock.now() >= self.plan.search_seconds)
+            (self.plan.search_seconds is not None and self.clock.now() >= self.plan.search_seconds and not self._has_nothing())
             or (self.budget.trials is not None and self._counted["trained"] + open_trials >= self.budget.trials)
             or (self.budget.epochs is not None and self._counted["epochs"] >= self.budget.epochs)
         )
+
+    def _has_nothing(self) -> bool:
+        """Whether what was prepared took all of the time: then a few proposals are looked at all the same, so that it was not in vain."""
+        return not self._counted["trained"] and not self._running and len(self.trials) < FIRST_PROPOSALS
 
     def _start_one(self) -> bool:
         """Start one evaluation. False: nothing to start before a running one ends."""

@@ -132,7 +132,8 @@ def make_plan(
         trials = min(trials or 10**9, max(1, int(budget.epochs / per_trial / base)))
     base = _rounded(base)
     if time_limit is None and search_seconds is not None and typical is not None:
-        time_limit = max(20.0, (search_seconds - spent) / 4)
+        # a quarter of the search, but no first look may run into it
+        time_limit = max(20.0, (search_seconds - spent) / 4, 2 * base * typical)
     return Plan(
         base_epochs=base,
         max_epochs=base * longest,

@@ -83,7 +83,8 @@ def time_networks(
         SpaceError: one cannot be built or run.
     """
     ordered = sorted(dict.fromkeys(candidates), key=sizes)
-    short, long = (min(1.0, rows / job.task.info.train_rows) for rows in (64, 576))
+    few, many = (64, 256) if job.task.info.is_text else (64, 576)  # a segment of a text takes longer than a row or an image
+    short, long = (min(1.0, rows / job.task.info.train_rows) for rows in (few, many))
     seconds = {}
     for architecture in dict.fromkeys([*candidates[:3], ordered[0], ordered[-1]]):
         _seconds(estimator, _for_a_while(job, architecture, short))  # warms up: memory, kernels

@@ -15,6 +15,7 @@ from searchitect.search.loop import Loop
 from searchitect.search.plan import Plan
 from searchitect.search.setup import Setup
 from searchitect.search.store import Store
+from searchitect.search.supernet_evidence import evidence
 
 
 def _versions() -> dict[str, str]:
@@ -125,6 +126,7 @@ def describe_result(
         "objectives": [{"metric": o.metric, "direction": o.direction} for o in setup.objectives],
         "constraints": [str(c) for c in setup.constraints],
         "baseline": baseline,
+        "shared_weights": _shared_weights(setup, loop, choice),
         "confusion": tested.get("confusion"),
         "residuals": tested.get("residuals"),
         "notes": [*(setup.task.notes if setup.task is not None else [])],
@@ -143,9 +145,17 @@ def describe_result(
     return result
 
 
+def _shared_weights(setup: Setup, loop: Loop, choice: Choice | None) -> dict[str, Any] | None:
+    """The evidence of a run that trained a supernet first; ``None`` of others, and without a final step."""
+    if setup.prepare is None or choice is None:
+        return None
+    return evidence(choice.finalists, choice.drawn, loop.trials, setup.objectives[0])
+
+
 def _sentence(setup: Setup, result: Mapping[str, Any], best: Trial | None) -> str:
     counts, winner, leading = result["counts"], result["winner"], setup.objectives[0].metric
-    tried = f"{counts['distinct']} architectures of the space {setup.space.name!r} were trained in {result['seconds']['search']:.0f} s"
+    done = "trained" if setup.prepare is None else "judged with shared weights"
+    tried = f"{counts['distinct']} architectures of the space {setup.space.name!r} were {done} in {result['seconds']['search']:.0f} s"
     if winner is not None:
         score = winner["test"].get(leading)
         shown = (

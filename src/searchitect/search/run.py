@@ -100,6 +100,10 @@ def _run(setup: Setup, store: Store, on_status: Callable[[Status], None]) -> Fou
     choice, network, is_interrupted = None, None, False
     marks = {"search": 0.0}
     try:
+        if setup.prepare is not None:
+            left = None if plan.search_seconds is None else plan.search_seconds - clock.now()
+            setup.prepare(left, lambda phase: on_status(loop.status(phase)))
+            loop.store_clock()
         loop.resume()
         if store.fact("search_over") != str(setup.budget):
             loop.run()
@@ -181,7 +185,7 @@ def _plan(setup: Setup, store: Store, clock: Clock, costs_of: Any) -> Plan:
         slowest: float | None = None
         if costs_of is not None:
             feasible = find_feasible(setup.space, setup.constraints, costs_of, setup.seed)
-            if setup.estimator.builds:
+            if setup.estimator.builds or setup.prepare is not None:
                 seconds, slowest = _probe(setup, feasible, costs_of)
         info = setup.task.info if setup.task is not None else None
         plan = make_plan(setup.budget, info, seconds, setup.workers, clock.now(), setup.time_limit)
@@ -200,7 +204,9 @@ def _probe(setup: Setup, feasible: Feasible, costs_of: CostsOf) -> tuple[list[fl
     """Seconds per epoch of a few networks that the budget allows, and the most multiply-adds that it allows."""
     job = Job(setup.space, feasible.architectures[0], setup.task, Fidelity(1.0), horizon=1.0)
     macs = {a: costs_of(a, ["macs"])["macs"] for a in feasible.architectures}
-    timed = time_networks(setup.estimator, job, feasible.architectures, macs.__getitem__)
+    trains = setup.estimator if setup.estimator.builds else setup.final_estimator
+    assert trains is not None
+    timed = time_networks(trains, job, feasible.architectures, macs.__getitem__)
     limit = most_macs(setup.budget, setup.task.info, [(seconds, macs[a]) for a, seconds in timed.items()])
     if limit is not None and min(macs.values()) > limit:
         limit = None  # nothing would be left: then the final step has fewer epochs
@@ -227,7 +233,7 @@ def _final_step(setup: Setup, loop: Loop, executor: Executor) -> Choice | None:
     executor.close()  # its workers would only wait, with the data in their memory
     other = _make_executor(setup, setup.final_estimator)
     try:
-        return retrain_the_best(loop, other, setup.workers, is_timed=False)
+        return retrain_the_best(loop, other, setup.workers, is_timed=False, drawn=setup.drawn_finalists)
     finally:
         other.close()
 
@@ -262,8 +268,10 @@ def _test_once(setup: Setup, store: Store, choice: Choice) -> tuple[Any, dict[st
 def test_scores(network: Any, task: Any) -> dict[str, Any]:
     """Metrics on the test part, and its confusion matrix, where there are few classes, or its residuals."""
     from searchitect.tasks import measure
-    from searchitect.training import predict
+    from searchitect.training import evaluate, predict
 
+    if task.info.is_text:
+        return {"metrics": evaluate(network, task, task.test.x, task.test.y)}
     outputs = predict(network, task, task.test.x)
     found: dict[str, Any] = {"metrics": measure(task.info, outputs, task.test.y, task.target_mean, task.target_std)}
     if task.info.is_classification:

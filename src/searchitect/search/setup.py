@@ -11,6 +11,10 @@ from searchitect.search.plan import Plan
 StrategyMaker = Callable[[Space, Sequence[Objective], int, Plan], Strategy]
 """Makes the strategy for a space, objectives, seed and plan."""
 
+Preparation = Callable[[float | None, Callable[[str], None]], None]
+"""Done before the first trial, given the seconds of the whole search, ``None`` without a limit of time, and a function that is to be called
+with what a progress line shows."""
+
 
 @dataclass(frozen=True)
 class Setup:
@@ -26,6 +30,8 @@ class Setup:
         command: the command or call that repeats the run.
         time_limit: seconds of one trial; ``None``: a quarter of the search's time.
         baseline: interleave random trials.
+        prepare: trains what the search relies on, such as a supernet; ``None``: nothing. It goes on where it stopped.
+        drawn_finalists: random architectures that are trained beside the finalists in the final step, to compare with.
     """
 
     name: str
@@ -47,3 +53,5 @@ class Setup:
     command: str
     time_limit: float | None = None
     baseline: bool = True
+    prepare: Preparation | None = None
+    drawn_finalists: int = 0

@@ -13,7 +13,7 @@ Differs from the paper:
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -35,18 +35,34 @@ class Controller:
         layers: of the LSTM; at least 1.
         learning_rate: of Adam; above 0.
         spread: all weights begin uniform in [-spread, spread]; the paper's is 0.08.
+        temperature: what the LSTM says of each option is divided by it; above 0.
+        squash: then it becomes ``squash * tanh`` of that, as in ENAS, so that no option is ever hopeless; 0: not so.
         seed: of the weights.
     """
 
     def __init__(
-        self, space: Space, *, hidden: int, layers: int, learning_rate: float, spread: float = 0.08, seed: int = 0
+        self,
+        space: Space,
+        *,
+        hidden: int,
+        layers: int,
+        learning_rate: float,
+        spread: float = 0.08,
+        temperature: float = 1.0,
+        squash: float = 0.0,
+        seed: int = 0,
     ) -> None:
         for name, value in (("hidden", hidden), ("layers", layers)):
             if value < 1:
                 raise SettingError(f"{name} must be at least 1, got {value}")
         if not 0 < learning_rate < math.inf:
             raise SettingError(f"learning_rate must be above 0, got {learning_rate}")
+        if not 0 < temperature < math.inf or not 0 <= squash < math.inf:
+            raise SettingError(
+                f"temperature must be above 0 and squash at least 0, got temperature={temperature}, squash={squash}"
+            )
         self.space = space
+        self._temperature, self._squash = temperature, squash
         self._hidden, self._spread, self._seed = hidden, spread, seed
         self._picks = Picks()
         with torch.random.fork_rng(devices=[]):  # its own initialisation draws from the global generator
@@ -72,7 +88,7 @@ class Controller:
                 states[number] = torch.lstm_cell(found, states[number], *weights)
                 found = states[number][0]
             reach = self._tables_of([site])[0][first:stop]
-            logits = (reach[:, self._hidden : -1] @ found[0]).add_(reach[:, -1])
+            logits = self._squashed(reach[:, self._hidden : -1] @ found[0]).add_(reach[:, -1])
             place = rng.choices(range(first, stop), logits.softmax(0).tolist())[0]
             fed = reach[place - first : place - first + 1]
             return place
@@ -118,7 +134,7 @@ class Controller:
         in_reach = (options >= first) & (options < stop)  # [picks, options]
         begins_of = torch.tensor([begins[pick.site.name] for pick in picks])[:, None]
         heads = functional.embedding((begins_of + options).where(in_reach, 0), tables[:, self._hidden :])
-        logits = (heads[..., :-1] * found[:, None]).sum(-1) + heads[..., -1]
+        logits = self._squashed((heads[..., :-1] * found[:, None]).sum(-1)) + heads[..., -1]
         log_p = logits.masked_fill(~in_reach, -math.inf).log_softmax(-1)
         taken = log_p.gather(1, torch.tensor([[pick.place] for pick in picks]))[:, 0]
         entropies = -(log_p.exp() * log_p.masked_fill(~in_reach, 0.0)).sum(-1)
@@ -142,6 +158,36 @@ class Controller:
         """A copy of all weights: those of the LSTM, the start, and each table by the name of its pick."""
         named: dict[str, Any] = {**self._lstm.state_dict(), "start": self._start, **self._tables}
         return {name: weight.detach().clone() for name, weight in named.items()}
+
+    def checkpoint(self) -> dict[str, Tensor]:
+        """A copy of all that it has learned, Adam's moments included, for `restore`."""
+        found = {f"weight/{name}": weight for name, weight in self.state().items()}
+        for name, weight in self._named().items():
+            found |= {f"adam/{name}/{key}": value.clone() for key, value in self._optimizer.state.get(weight, {}).items()}
+        return found
+
+    def restore(self, saved: Mapping[str, Tensor]) -> None:
+        """Go on from a `checkpoint` of a controller of the same settings."""
+        weights = {name.removeprefix("weight/"): value for name, value in saved.items() if name.startswith("weight/")}
+        known = self._named()
+        with torch.no_grad():
+            for name, value in weights.items():
+                if name in known:
+                    known[name].copy_(value)
+                else:  # a table, which is made when its pick is first met
+                    self._tables[name] = value.clone().requires_grad_()
+                    self._optimizer.param_groups[0]["params"].append(self._tables[name])
+        for name, weight in self._named().items():
+            moments = {key: saved.get(f"adam/{name}/{key}") for key in ("step", "exp_avg", "exp_avg_sq")}
+            if all(value is not None for value in moments.values()):
+                self._optimizer.state[weight] = {key: value.clone() for key, value in moments.items() if value is not None}
+
+    def _named(self) -> dict[str, Tensor]:
+        return {**dict(self._lstm.named_parameters()), "start": self._start, **self._tables}
+
+    def _squashed(self, said: Tensor) -> Tensor:
+        said = said if self._temperature == 1 else said / self._temperature
+        return said if self._squash == 0 else self._squash * said.tanh()
 
     def _tables_of(self, sites: Sequence[Site]) -> list[Tensor]:
         for site in sites:

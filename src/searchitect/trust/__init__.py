@@ -9,12 +9,13 @@ from typing import Any, Final
 from searchitect.benchmarks import find_benchmark, names_table
 from searchitect.benchmarks.reliability import judge, sentences
 from searchitect.benchmarks.tabular import TabularBenchmark
-from searchitect.core import SettingError
+from searchitect.core import SettingError, Space, TaskInfo
 from searchitect.search.folder import locked, prepare_folder, write_json, write_text
 from searchitect.trust.estimates import CURVES, FROM_SCRATCH, check_estimator, make_estimates
 from searchitect.trust.known import Known
 from searchitect.trust.on_data import OnDone, known_from_data
 from searchitect.trust.on_table import known_from_table
+from searchitect.trust.one_shot import EPOCHS, ONE_SHOT
 
 __all__ = ["Trust", "trust"]
 
@@ -58,15 +59,16 @@ def trust(
 
     Args:
         estimator: a zero-cost proxy; "from-scratch", a short training; a predictor, which learns from half of the architectures and is
-            judged by the other half, and the other way round; "last-value" or "learning-curve", the beginning of a whole training.
+            judged by the other half, and the other way round; "last-value" or "learning-curve", the beginning of a whole training;
+            "one-shot", the weights of one supernet, which is trained on the same data.
         on: a table: one of `searchitect.benchmarks.benchmark_names`, one of your own by its name or its path, or a `TabularBenchmark`; or
             data, as `searchitect.search` takes them by name or path.
         k: architectures; default: 20 on data, where they are trained, 200 on a table.
         epochs: on data, of a whole training; default: those of the final step of a search.
         fidelity: epochs of a short training (default: a ninth of the whole one), or of the beginning of a curve (a third). On a table the
-            nearest fidelity below is taken, or the smallest.
+            nearest fidelity below is taken, or the smallest. Of a supernet (default: those of a whole training, at most 50).
         space: on data; default: one that fits.
-        data: on a table, for a proxy that looks at data: what it looks at; default: the table's own, where it is at hand.
+        data: on a table, for a proxy that looks at data, or a supernet: what it looks at; default: the table's own, where it is at hand.
         target, task: of the data, see `searchitect.search`.
         seed: of the architectures, the split and the trainings.
         workers: trainings at a time.
@@ -92,24 +94,38 @@ def trust(
         prepare_folder(folder)
         with locked(folder):
             known = known_from_table(table, k or ON_TABLE, estimator, data, seed, {"target": target, "task": task})
-            return _judged(estimator, known, table.name, fidelity, seed, folder)
+            if estimator == ONE_SHOT:
+                _check_supernet(known.space, known.task.info)
+            return _judged(estimator, known, table.name, fidelity, seed, folder, on_done)
     if data is not None:
         raise SettingError(f"--data is for a table: {on!r} is looked at itself")
+    from searchitect.spaces import default_space, make_space
     from searchitect.tasks import load_task
 
     loaded = load_task(on, target=target, task=task, seed=seed)
+    drawn_from = make_space(space, loaded.info) if space else default_space(loaded.info)
+    if estimator == ONE_SHOT:
+        _check_supernet(drawn_from, loaded.info)  # refused now, not after the trainings
     prepare_folder(folder)
     with locked(folder):
-        known = known_from_data(loaded, space, k or ON_DATA, epochs, seed, workers, folder, on_done)
-        return _judged(estimator, known, on, fidelity, seed, folder)
+        known = known_from_data(loaded, drawn_from, k or ON_DATA, epochs, seed, workers, folder, on_done)
+        return _judged(estimator, known, on, fidelity, seed, folder, on_done)
 
 
-def _judged(estimator: str, known: Known, on: str, fidelity: float | None, seed: int, folder: Path) -> Trust:
-    share = {FROM_SCRATCH: 9, **dict.fromkeys(CURVES, 3)}.get(estimator)
+def _check_supernet(space: Space, info: TaskInfo) -> None:
+    from searchitect.oneshot.supernets import check_supernet
+
+    check_supernet(space, info)
+
+
+def _judged(estimator: str, known: Known, on: str, fidelity: float | None, seed: int, folder: Path, on_done: OnDone) -> Trust:
+    share: float | None = {FROM_SCRATCH: 9, **dict.fromkeys(CURVES, 3)}.get(estimator)
+    if estimator == ONE_SHOT:
+        share = max(1.0, known.full / EPOCHS)
     if share is None and fidelity is not None:
-        raise SettingError(f"--fidelity is for {FROM_SCRATCH}, {' and '.join(CURVES)}: {estimator!r} has none")
+        raise SettingError(f"--fidelity is for {FROM_SCRATCH}, {ONE_SHOT}, {' and '.join(CURVES)}: {estimator!r} has none")
     fidelity = fidelity if fidelity is not None or share is None else known.full / share
-    estimates = make_estimates(estimator, known, fidelity or known.full, seed)
+    estimates = make_estimates(estimator, known, fidelity or known.full, seed, folder, on_done)
     found = judge(estimates, known.truth, known.costs.get("params"))
     said = sentences(estimator, found, known.metric)
     record = {

@@ -2,10 +2,13 @@
 
 import random
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from searchitect.core import Architecture, SettingError, Space, unknown_name
 from searchitect.trust.known import Known
+from searchitect.trust.on_data import OnDone
+from searchitect.trust.one_shot import ONE_SHOT, shared_scores
 
 CURVES: Final = ("last-value", "learning-curve")
 FROM_SCRATCH: Final = "from-scratch"
@@ -17,19 +20,23 @@ def check_estimator(estimator: str) -> None:
     from searchitect.predictors import predictor_names
     from searchitect.proxies import proxy_names
 
-    known = [*proxy_names(), FROM_SCRATCH, *predictor_names(), *CURVES]
+    known = [*proxy_names(), FROM_SCRATCH, *predictor_names(), *CURVES, ONE_SHOT]
     if estimator not in known:
         raise unknown_name("estimator", estimator, known)
 
 
-def make_estimates(estimator: str, known: Known, fidelity: float, seed: int) -> list[float]:
+def make_estimates(
+    estimator: str, known: Known, fidelity: float, seed: int, folder: Path, on_done: OnDone = lambda *_: None
+) -> list[float]:
     """One number per architecture, higher is better.
 
     Args:
         estimator: its name.
         known: the architectures.
-        fidelity: epochs of a short training, or of the beginning of a curve.
-        seed: of a proxy's weights and data, and of a predictor.
+        fidelity: epochs of a short training, of the beginning of a curve, or of a supernet.
+        seed: of a proxy's weights and data, of a predictor, and of a supernet.
+        folder: where a supernet is saved.
+        on_done: see `searchitect.trust.trust`.
     """
     from searchitect.predictors import predictor_names
 
@@ -39,6 +46,8 @@ def make_estimates(estimator: str, known: Known, fidelity: float, seed: int) -> 
         return known.short(fidelity)
     if estimator in CURVES:
         return _from_curves(estimator, known, fidelity, seed)
+    if estimator == ONE_SHOT:
+        return shared_scores(known, fidelity, seed, folder, on_done)
     from searchitect.proxies import score_all
 
     if estimator in known.costs:

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
-from searchitect.core import Architecture, Estimator, Fidelity, Job, RunError, SettingError, canonical_json, hash_text
+from searchitect.core import Architecture, Estimator, Fidelity, Job, RunError, SettingError, Space, canonical_json, hash_text
 from searchitect.search.folder import read_json, write_json, write_text
 from searchitect.trust.known import Known, draw_different
 
@@ -20,7 +20,7 @@ OnDone = Callable[[str, int, int], None]
 
 def known_from_data(
     task: Any,
-    space_name: str | None,
+    space: Space,
     k: int,
     epochs: float | None,
     seed: int,
@@ -32,9 +32,7 @@ def known_from_data(
     from searchitect.costs import measure_costs
     from searchitect.networks import build
     from searchitect.search.plan import usual_epochs
-    from searchitect.spaces import default_space, make_space
 
-    space = make_space(space_name, task.info) if space_name else default_space(task.info)
     full = float(epochs if epochs is not None else round(usual_epochs(task.info)))
     _check_settings(
         folder, {"data": task.fingerprint, "space": space.name, "config": space.config(), "epochs": full, "seed": seed}

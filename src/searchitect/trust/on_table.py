@@ -7,6 +7,7 @@ from searchitect.benchmarks import BENCHMARKS
 from searchitect.benchmarks.tabular import TabularBenchmark
 from searchitect.core import DataError, SettingError, TaskInfo
 from searchitect.trust.known import Known, draw_different
+from searchitect.trust.one_shot import ONE_SHOT
 
 _IMAGES: Final = (3, 32, 32)
 
@@ -51,11 +52,13 @@ def _table_task(table: TabularBenchmark, estimator: str, data: str | None, seed:
     from searchitect.benchmarks.table_task import table_task
     from searchitect.proxies import needs_data, proxy_names
 
-    if estimator not in proxy_names() and data is not None:
-        raise SettingError(f"--data is what a proxy looks at: {estimator!r} is none")
+    trains = estimator == ONE_SHOT
+    looks = trains or estimator in proxy_names()
+    if not looks and data is not None:
+        raise SettingError(f"--data is what a proxy looks at, or a supernet learns from: {estimator!r} is none of them")
     if data is None and any(value is not None for value in reading.values()):
         raise SettingError(f"--target and --task say how --data is read: the table {table.name!r} has its own")
-    if estimator not in proxy_names() or estimator in table.costs:
+    if not looks or estimator in table.costs:
         return None
     if data is not None:
         from searchitect.tasks import load_task
@@ -64,7 +67,7 @@ def _table_task(table: TabularBenchmark, estimator: str, data: str | None, seed:
     own = table_task(table)
     if own is not None:
         return own
-    if needs_data(estimator):
+    if trains or needs_data(estimator):
         raise DataError(f"{estimator} looks at data, which the table {table.name!r} does not hold: give them with --data")
     if table.name.partition(":")[0] not in BENCHMARKS:
         raise DataError(

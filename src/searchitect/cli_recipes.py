@@ -1,0 +1,56 @@
+"""What ``searchitect show RECIPE`` prints."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from searchitect.core import Space, TaskInfo
+
+if TYPE_CHECKING:
+    from searchitect.recipes.recipe import Recipe
+
+_SHOWN = {
+    "image-classification": TaskInfo("small images", "image-classification", (3, 16, 16), 10, 8000),
+    "language-modelling": TaskInfo("a small text", "language-modelling", (35,), 100, 4000),
+}
+"""What sizes for small data are shown for."""
+
+
+def describe_recipe(name: str) -> Iterator[str]:
+    """Line by line: where it is from, its space and method, and every setting with the paper's value beside the one for small data."""
+    from searchitect.recipes import find_recipe
+
+    recipe = find_recipe(name)
+    yield f"{name}: the recipe of {recipe.title}: {recipe.summary} ({recipe.paper})"
+    space = recipe.space(_SHOWN[recipe.tasks[0]])
+    yield f"space:      {space.name}, for {' and '.join(recipe.tasks)}; another one with --space"
+    yield f"method:     {_method(recipe)}"
+    rows = [(n, small, recipe.paper_settings.get(n, small)) for n, small in recipe.settings().items()]
+    yield from _table(f"settings, by --set KEY=VALUE ({name})", rows)
+    for title, sizes in (("the networks that are found", recipe.paper_space), ("the supernet", recipe.paper_supernet)):
+        if sizes:
+            yield from _table(f"sizes of {title}", _sizes(space, sizes))
+    yield f"search:     searchitect search DATA --recipe {name}"
+    yield f"the paper's numbers, which take long on a CPU: searchitect search DATA --recipe {name} --preset paper"
+
+
+def _method(recipe: "Recipe") -> str:
+    """The first line of its documentation."""
+    text = (recipe.method.__doc__ or recipe.summary).strip().splitlines()[0].rstrip(".")
+    return f"{text} ({recipe.method.__module__.replace('.', '/')}.py)"
+
+
+def _sizes(space: Space, sizes: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    config = space.config()
+    return [(name, config.get(name), value) for name, value in sizes.items()]
+
+
+def _table(title: str, rows: list[tuple[str, Any, Any]]) -> Iterator[str]:
+    width = max([len(title), *(len(name) + 2 for name, _, _ in rows)])
+    yield f"{title:{width}}  {'small':>10}  {'paper':>10}"
+    for name, small, paper in rows:
+        mark = "" if small == paper else "  *"
+        yield f"  {name:{width - 2}}  {_text(small):>10}  {_text(paper):>10}{mark}"
+
+
+def _text(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

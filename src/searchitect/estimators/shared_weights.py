@@ -1,0 +1,162 @@
+"""Judge with the weights of a trained supernet: the architecture's path is set, and its outputs on validation data are scored.
+
+Bender et al. 2018, "Understanding and Simplifying One-Shot Architecture Search", http://proceedings.mlr.press/v80/bender18a.html; Guo et al.
+2020, "Single Path One-Shot Neural Architecture Search with Uniform Sampling", https://arxiv.org/abs/1904.00420, section 3.4, for the
+statistics of batch normalisation.
+
+Running averages of a supernet belong to no network in it (both papers). So they are either computed anew for every architecture from
+some training data (``recalibrated``), or those of each evaluated batch are used (``batch``).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from searchitect.core import Estimator, Job, Measurement, SettingError, Space
+from searchitect.networks import build
+from searchitect.networks.mixed import OpenLayer, choose_options, mixed_layers
+from searchitect.tasks import Task, TextEncoder, measure, text_metrics
+from searchitect.training.checkpoint import read_tensors
+
+NORMALISATIONS: Final = ("recalibrated", "batch", "running")
+TEXT_SHARE: Final = 8
+"""Of a text, whose outputs are large, a batch has one segment for so many examples of other tasks."""
+
+
+class SharedWeights(Estimator):
+    """The metrics of a network of the supernet on validation data. Nothing is trained.
+
+    A fidelity with less than all data looks at that part of the validation rows.
+
+    Args:
+        file: of the supernet, as a search with shared weights leaves it.
+        space: whose open spec the supernet was built from; ``None``: the job's own.
+        normalisation: "recalibrated": statistics of batch normalisation are computed anew from training data, for every
+            architecture; "batch": those of each evaluated batch are used; "running": the supernet's own.
+        rows: examples of the validation part that are looked at, at most.
+        batch_size: examples of a batch, at least 2.
+        recalibration_rows: examples of the training part that statistics are computed from.
+
+    Raises:
+        SettingError: for another normalisation, and a number out of its range.
+    """
+
+    needs_task: ClassVar[bool] = True
+    has_fidelities: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        file: str | Path,
+        space: Space | None = None,
+        normalisation: str = "recalibrated",
+        rows: int = 2000,
+        batch_size: int = 256,
+        recalibration_rows: int = 512,
+    ) -> None:
+        if normalisation not in NORMALISATIONS:
+            raise SettingError(f"normalisation must be one of {', '.join(NORMALISATIONS)}, got {normalisation!r}")
+        for name, value in (("rows", rows), ("batch_size", batch_size), ("recalibration_rows", recalibration_rows)):
+            if value < 2:
+                raise SettingError(f"{name} must be at least 2, got {value}")
+        self.file, self.space, self.normalisation = Path(file), space, normalisation
+        self.rows, self.batch_size, self.recalibration_rows = rows, batch_size, recalibration_rows
+        self._network: nn.Module | None = None
+        self._layers: Mapping[str, list[OpenLayer]] = {}
+        self._batches: dict[tuple[str, int], list[Tensor]] = {}
+
+    def evaluate(self, job: Job) -> Measurement:
+        task: Task = job.task
+        network = self._supernet(job)
+        choose_options(network, job.architecture.decisions, self._layers)
+        rows = max(2, round(min(self.rows, len(task.valid)) * job.fidelity.data))
+        with torch.inference_mode():
+            if self.normalisation == "recalibrated":
+                recalibrate(network, self._ready(task, "train", self.recalibration_rows))
+            with batch_statistics(network) if self.normalisation == "batch" else nullcontext():
+                if isinstance(task.encoder, TextEncoder):
+                    return Measurement(text_metrics(self._token_loss(network, task, rows), task.encoder.unit))
+                outputs = torch.cat([network(x).float() for x in self._ready(task, "valid", rows)])
+        return Measurement(measure(task.info, outputs, task.valid.y[:rows], task.target_mean, task.target_std))
+
+    def _token_loss(self, network: nn.Module, task: Task, rows: int) -> float:
+        """Mean cross-entropy of the first segments of a text, in nats per token; each begins without a state."""
+        y = task.valid.y[:rows]
+        batches = self._ready(task, "valid", rows)
+        parts = torch.split(y.long(), [len(x) for x in batches])
+        losses = (
+            cross_entropy(network(x).flatten(0, 1).float(), part.flatten(), reduction="sum")
+            for x, part in zip(batches, parts, strict=True)
+        )
+        return sum(map(float, losses)) / y.numel()
+
+    def _supernet(self, job: Job) -> nn.Module:
+        if self._network is None:
+            space = self.space if self.space is not None else job.space
+            with torch.random.fork_rng(devices=[]):
+                network = build(space, space.open_spec(), job.task.info)
+            tensors, _ = read_tensors(self.file)
+            network.load_state_dict({k.removeprefix("network/"): v for k, v in tensors.items() if k.startswith("network/")})
+            if job.task.info.is_image:
+                network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self._network, self._layers = network.eval(), mixed_layers(network)
+        return self._network
+
+    def _ready(self, task: Task, part: str, rows: int) -> list[Tensor]:
+        """The first rows, which were shuffled when the data were split, in batches of two or more, ready for the network; made once."""
+        if (part, rows) not in self._batches:
+            x = (task.train if part == "train" else task.valid).x[:rows]
+            size = self.batch_size if not task.info.is_text else max(2, self.batch_size // TEXT_SHARE)
+            found = [task.preprocess(batch) for batch in torch.tensor_split(x, max(1, len(x) // size))]
+            if task.info.is_image:
+                found = [batch.contiguous(memory_format=torch.channels_last) for batch in found]
+            self._batches[part, rows] = found
+        return self._batches[part, rows]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_network": None, "_layers": {}, "_batches": {}}  # a worker reads the file itself
+
+
+def recalibrate(network: nn.Module, batches: Iterable[Tensor]) -> None:
+    """Replace the statistics of every batch normalisation that runs by their averages over ``batches``. Leaves evaluation mode."""
+    network.eval()
+    layers = _normalisations(network)
+    momenta = {layer: layer.momentum for layer in layers}
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None  # a plain average over the batches
+        layer.training = True
+    try:
+        for x in batches:
+            network(x)
+    finally:
+        _restore(momenta)
+
+
+@contextmanager
+def batch_statistics(network: nn.Module) -> Iterator[None]:
+    """Within the block every batch normalisation uses the statistics of the batch, and all else is as in evaluation; so it is left, too."""
+    network.eval()
+    layers = _normalisations(network)
+    momenta: Mapping[nn.Module, Any] = {layer: layer.momentum for layer in layers}
+    for layer in layers:
+        layer.momentum = 0.0  # its running averages stay as they are
+        layer.training = True
+    try:
+        yield
+    finally:
+        _restore(momenta)
+
+
+def _restore(momenta: Mapping[Any, Any]) -> None:
+    for layer, momentum in momenta.items():
+        layer.momentum = momentum
+        layer.training = False
+
+
+def _normalisations(network: nn.Module) -> list[Any]:
+    return [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]

@@ -1,0 +1,68 @@
+"""Supernets of the space ``darts`` in which only a part of the channels goes through the operations of an edge.
+
+Xu et al. 2020, "PC-DARTS: Partial Channel Connections for Memory-Efficient Architecture Search", https://arxiv.org/abs/1907.05737, section 3.2, and
+its code (yuhuixu1993/PC-DARTS, model_search.py).   Differs from the code: odd image sides are halved and rounded up.
+"""
+
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from searchitect.core.task import TaskInfo
+from searchitect.networks.darts import build as build_darts
+from searchitect.networks.darts import darts_operation
+from searchitect.networks.mixed import Edge, Mixed, choice_layer
+
+
+def build(spec: Any, info: TaskInfo, share: int) -> nn.Module:
+    """The supernet of an open spec of the space ``darts``: (N, C, H, W) -> (N, info.outputs).
+
+    Args:
+        spec: open.
+        info: gives the image's channels and sides, and the outputs.
+        share: K in the paper: one of ``share`` channels goes through the operations. It divides the channels; with 1 all do.
+    """
+    return build_darts(spec, info, node=partial(_node, share))
+
+
+def _node(share: int, edges: Any, channels: int, is_reduction: bool, searching: bool) -> nn.Module:
+    def layer(edge: Any) -> nn.Module:
+        source: int = edge["from"]
+        make = partial(darts_operation, channels // share, is_reduction, searching, source)
+        return Edge(source, PartialChannels(choice_layer(edge["op"], make), share, 2 if is_reduction and source < 2 else 1))
+
+    return Mixed(edges.path, edges.labels, [layer(edge) for edge in edges.options], edges.k)
+
+
+class PartialChannels(nn.Module):
+    """The first channels go through a layer, the others round it; then both are shuffled, so that other ones come first in the next node.
+
+    (N, C, H, W) -> (N, C, ceil(H / stride), ceil(W / stride)).
+
+    Args:
+        layer: (N, C / share, H, W) -> (N, C / share, ceil(H / stride), ceil(W / stride)).
+        share: C is a multiple of it.
+        stride: 1, or 2: the channels that go round are halved by a 2x2 max pool.
+    """
+
+    def __init__(self, layer: nn.Module, share: int, stride: int) -> None:
+        super().__init__()
+        self.layer = layer
+        self.share = share
+        self.around = nn.Identity() if stride == 1 else nn.MaxPool2d(2, 2, ceil_mode=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        first = x.shape[1] // self.share
+        y: Tensor = self.layer(x[:, :first])
+        if first == x.shape[1]:
+            return y
+        return shuffled(torch.cat([y, self.around(x[:, first:])], dim=1), self.share)
+
+
+def shuffled(x: Tensor, groups: int) -> Tensor:
+    """Channel i of group j, of ``groups`` equal ones, becomes channel j of the i-th: (N, C, H, W) -> the same shape."""
+    n, c, h, w = x.shape
+    return x.view(n, groups, c // groups, h, w).transpose(1, 2).reshape(n, c, h, w)

@@ -1,0 +1,76 @@
+from dataclasses import fields
+
+import pytest
+
+from searchitect import search
+from searchitect.cli_recipes import describe_recipe
+from searchitect.core import SettingError, SpaceError, TaskInfo
+from searchitect.oneshot import supernets
+from searchitect.oneshot.method import Schedule
+from searchitect.recipes import find_recipe, recipe_summaries
+from searchitect.recipes.cost import supernet_cost
+from searchitect.spaces.darts import Darts
+from searchitect.tasks import load_task
+
+IMAGES = TaskInfo("images", "image-classification", (3, 16, 16), 10, 100)
+TABLE = TaskInfo("table", "table-classification", (5,), 2, 100)
+NAMES = list(recipe_summaries())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_papers_numbers_make_a_method_and_both_spaces(name):
+    recipe = find_recipe(name)
+    assert recipe.name == name
+    given = recipe.given_by("paper", {})
+    recipe.make(given)  # raises for a setting that there is not, or of another kind
+    info = IMAGES if "image-classification" in recipe.tasks else TaskInfo("text", recipe.tasks[0], (8,), 30, 100)
+    space = recipe.space_for(info)
+    final, supernet = recipe.sizes(space, "paper")
+    for sized, sizes in ((final, recipe.paper_space), (supernet, recipe.paper_supernet)):
+        assert {key: sized.config()[key] for key in sizes} == dict(sizes)
+    assert recipe.sizes(space, "small") == (space, space)
+    recipe.open_space(supernet, given)
+
+
+def test_given_settings_win_over_the_papers():
+    recipe = find_recipe("darts")
+    assert recipe.given_by("paper", {"epochs": 3})["epochs"] == 3
+    assert recipe.given_by("paper", {})["order"] == 2
+    assert recipe.given_by("small", {"epochs": 3}) == {"epochs": 3}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_setting_is_shown_with_the_papers_value_beside_it(name):
+    recipe, lines = find_recipe(name), list(describe_recipe(name))
+    for setting, value in recipe.paper_settings.items():
+        row = next(line.split() for line in lines if line.split()[0] == setting)
+        assert row[2] == (f"{value:g}" if isinstance(value, float) else str(value))
+    assert {field.name for field in fields(Schedule)} <= {line.split()[0] for line in lines}
+
+
+def test_a_recipe_on_data_that_it_is_not_for_names_a_space_that_fits():
+    with pytest.raises(SpaceError, match=r"'darts' searches networks for image-classification, .* --space mlp"):
+        find_recipe("darts").space_for(TABLE)
+
+
+def test_mistakes_are_told_before_any_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(supernets, "space_names", list)  # looking at all of them takes seconds
+    with pytest.raises(SettingError, match="preset must be 'small' or 'paper', got 'large'"):
+        search("digits", recipe="darts", preset="large", out=tmp_path)
+    with pytest.raises(SettingError, match="both need a recipe"):
+        search("digits", preset="paper", out=tmp_path)
+    with pytest.raises(SpaceError, match="has no supernet"):
+        search("digits", recipe="spos", space="nasbench101", out=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_cost_counts_the_steps_of_all_epochs():
+    task = load_task("digits", seed=0)
+    recipe = find_recipe("spos")
+    space = Darts(channels=4, layers=3, nodes=2)
+    cost = supernet_cost(recipe, {"epochs": 10, "batch_size": 64, "train_share": 1.0}, space, task)
+    assert cost.steps == 10 * round(len(task.train) / 64)
+    assert cost.seconds > 0
+    twice = supernet_cost(recipe, {"epochs": 10, "batch_size": 128, "train_share": 1.0}, space, task)
+    assert twice.memory == pytest.approx(2 * cost.memory, rel=0.1)
+    assert "steps, and" in str(cost)
