@@ -139,10 +139,11 @@ def test_each_word_of_the_glossary_is_in_the_file_that_it_links_to():
             assert re.search(rf"\b{word.rpartition('.')[2]}\b", content), f"{word} is not in {target}"
 
 
-def test_the_readme_lists_every_space_strategy_and_estimator():
+def test_the_readme_lists_every_space_strategy_estimator_and_recipe():
     from searchitect.estimators import estimator_summaries
+    from searchitect.recipes import recipe_summaries
     from searchitect.spaces import space_names
 
     table = re.search(r"\| \| name \| paper.*?\n\n", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL).group(0)
     named = [re.search(r"`([a-z0-9-]+)`", line.split("|")[2]).group(1) for line in table.splitlines()[2:] if line]
-    assert sorted(named) == sorted([*space_names(), *strategy_names(), *estimator_summaries()])
+    assert sorted(named) == sorted([*space_names(), *strategy_names(), *estimator_summaries(), *recipe_summaries()])

@@ -104,7 +104,7 @@ class Method(ABC):
         """All tensors that are learned besides the weights, by name, to go on from."""
         return {}
 
-    def load(self, state: Mapping[str, Tensor]) -> None:
+    def load(self, state: Mapping[str, Tensor]) -> None:  # noqa: B027
         """Go on from what `state` gave. Called after `begin`."""
 
     @abstractmethod
