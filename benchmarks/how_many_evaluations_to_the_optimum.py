@@ -25,7 +25,7 @@ from searchitect.strategies import make_strategy
 MOST = 500
 FIRST_SEED = 1000  # the default's kernel was chosen on seeds below 100
 SHARE = 0.001
-RUNS = {"nasbench201": 100, "nasbench-macro": 50, "nasbench-graph": 10, "analog-nasbench201": 30, "digits-cells": 100}
+RUNS = {"nasbench201": 300, "nasbench-macro": 50, "nasbench-graph": 20, "analog-nasbench201": 30, "digits-cells": 100}
 TABLES = [
     *(f"nasbench201:{dataset}" for dataset in ("cifar10", "cifar100", "imagenet16-120")),
     "nasbench-macro",

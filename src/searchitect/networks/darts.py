@@ -5,6 +5,7 @@ trained in the end, cnn/model_search.py for the one that is searched).   Differs
 rounded up, where the code fails; inputs may have any number of channels.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -18,7 +19,18 @@ from searchitect.networks.operations import DropPath
 from searchitect.spaces.cells import CELL_OPERATIONS, check_cell, concat_states
 
 
-def build(spec: Any, info: TaskInfo, auxiliary: bool = False, searching: bool = False) -> nn.Module:
+def darts_node(edges: Any, channels: int, is_reduction: bool, searching: bool) -> nn.Module:
+    """A module from the list of states to one node; see `DartsCell`."""
+    return inputs_layer(edges, partial(darts_operation, channels, is_reduction, searching))
+
+
+def build(
+    spec: Any,
+    info: TaskInfo,
+    auxiliary: bool = False,
+    searching: bool = False,
+    node: Callable[[Any, int, bool, bool], nn.Module] = darts_node,
+) -> nn.Module:
     """The network of a pair of cells, or, of an open spec, the supernet: (N, C, H, W) -> (N, info.outputs).
 
     Args:
@@ -28,6 +40,7 @@ def build(spec: Any, info: TaskInfo, auxiliary: bool = False, searching: bool = 
             auxiliary outputs.
         searching: the network as it is while one searches: in the cells, no normalisation has scale and shift, each pool is
             followed by a normalisation, and no path is dropped. The supernet of an open spec is always built so.
+        node: makes a node, of the arguments of `darts_node`.
 
     Raises:
         SpaceError: for a malformed cell, and for images too small for the halvings: two, and three more in the ImageNet stem.
@@ -36,7 +49,7 @@ def build(spec: Any, info: TaskInfo, auxiliary: bool = False, searching: bool = 
         check_cell(cell, CELL_OPERATIONS, what=f"the {kind} cell")
     check_halvings(info, 5 if spec["stem"] == "imagenet" else 2, f"the space 'darts' with the stem {spec['stem']!r}")
     is_open = any(hasattr(node["edges"], "labels") for cell in spec["cells"].values() for node in cell["nodes"])
-    return DartsNetwork(spec, info, auxiliary, searching or is_open)
+    return DartsNetwork(spec, info, auxiliary, searching or is_open, node)
 
 
 class DartsNetwork(nn.Module):
@@ -46,7 +59,14 @@ class DartsNetwork(nn.Module):
         auxiliary: the auxiliary head, or ``None``.
     """
 
-    def __init__(self, spec: Any, info: TaskInfo, has_auxiliary: bool, searching: bool) -> None:
+    def __init__(
+        self,
+        spec: Any,
+        info: TaskInfo,
+        has_auxiliary: bool,
+        searching: bool,
+        node: Callable[[Any, int, bool, bool], nn.Module] = darts_node,
+    ) -> None:
         super().__init__()
         channels, layers = spec["channels"], spec["layers"]
         reductions = (layers // 3, 2 * layers // 3)
@@ -78,7 +98,7 @@ class DartsNetwork(nn.Module):
                 channels *= 2
                 halvings += 1
             cell = spec["cells"]["reduction" if is_reduction else "normal"]
-            self.cells.append(DartsCell(cell, (before, previous), channels, is_reduction, after_reduction, searching))
+            self.cells.append(DartsCell(cell, (before, previous), channels, is_reduction, after_reduction, searching, node))
             after_reduction = is_reduction
             before, previous = previous, len(concat_states(cell)) * channels
             if layer == self.last_reduction and has_auxiliary:
@@ -110,11 +130,18 @@ class DartsCell(nn.Module):
         channels: of every node.
         is_reduction: edges from the inputs halve the sides.
         after_reduction: the output of the cell before the previous one has sides twice as large.
-        searching: see `build`.
+        searching, node: see `build`.
     """
 
     def __init__(
-        self, cell: Any, inputs: tuple[int, int], channels: int, is_reduction: bool, after_reduction: bool, searching: bool
+        self,
+        cell: Any,
+        inputs: tuple[int, int],
+        channels: int,
+        is_reduction: bool,
+        after_reduction: bool,
+        searching: bool,
+        node: Callable[[Any, int, bool, bool], nn.Module] = darts_node,
     ) -> None:
         super().__init__()
         affine = not searching
@@ -125,8 +152,7 @@ class DartsCell(nn.Module):
             else relu_conv_bn(before, channels, 1, affine=affine)
         )
         self.preprocess1 = relu_conv_bn(previous, channels, 1, affine=affine)
-        make = partial(darts_operation, channels, is_reduction, searching)
-        self.nodes = nn.ModuleList(inputs_layer(node["edges"], make) for node in cell["nodes"])
+        self.nodes = nn.ModuleList(node(part["edges"], channels, is_reduction, searching) for part in cell["nodes"])
         self.concat = concat_states(cell)
 
     def forward(self, before: Tensor, previous: Tensor) -> Tensor:
