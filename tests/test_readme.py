@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.small_runs import run_steps, shrink_budgets
+from tests.texts import sentences, write_text
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -32,7 +33,7 @@ def steps_of(text):
 
 
 def make_data(folder):
-    """What the README's commands find: photos/, images.npz, houses.csv, new_houses.csv."""
+    """What the README's commands find: photos/, images.npz, houses.csv, new_houses.csv, novel.txt."""
     from PIL import Image
 
     rng = np.random.default_rng(0)
@@ -46,6 +47,7 @@ def make_data(folder):
     houses = [f"{row},{1000.5 * number}" for number, row in enumerate(rows, start=1)]
     (folder / "houses.csv").write_text("\n".join(["size,side,built,price", *houses]), encoding="utf-8")
     (folder / "new_houses.csv").write_text("size,side,built\n60,east,2001-01-01\n,,\n", encoding="utf-8")
+    write_text(folder, sentences(60), "novel.txt")
 
 
 def test_every_command_and_line_of_python_runs(tmp_path):

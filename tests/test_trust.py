@@ -177,13 +177,16 @@ def test_a_proxy_sees_the_very_split_of_a_table_whose_data_are_embedded(
         ({"k": 3}, "k must be at least 4 architectures, got 3"),
         ({"epochs": 0.0}, "epochs must be above 0, got 0"),
         ({"data": "digits"}, "--data is for a table"),
-        ({"on": "digits-cells", "estimator": "trees", "data": "digits"}, "--data is what a proxy looks at: 'trees' is none"),
+        (
+            {"on": "digits-cells", "estimator": "trees", "data": "digits"},
+            "--data is what a proxy looks at, or a supernet learns from: 'trees' is none of them",
+        ),
         ({"on": "digits-cells", "task": "regression"}, "--target and --task say how --data is read"),
         ({"on": "irisses"}, "unknown table or data set 'irisses': did you mean 'iris'"),
         ({"on": "digits-cell"}, "did you mean 'digits-cells'"),
         (
             {"fidelity": 1.0, "k": 5, "epochs": 2},
-            "--fidelity is for from-scratch, last-value and learning-curve: 'params' has none",
+            "--fidelity is for from-scratch, one-shot, last-value and learning-curve: 'params' has none",
         ),
     ],
 )

@@ -10,7 +10,7 @@ def image(*shape: int) -> Tensor:
     return torch.randn(*shape, dtype=torch.float64).contiguous(memory_format=torch.channels_last)
 
 
-@pytest.mark.parametrize("sides", [(8, 8), (12, 6), (7, 9), (4, 4), (2, 2), (10, 16)])
+@pytest.mark.parametrize("sides", [(8, 8), (12, 6), (7, 9), (4, 4), (2, 2), (10, 16), (2, 16), (16, 8)])
 @pytest.mark.parametrize("size", [3, 5, 7])
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("dilation", [1, 2])

@@ -148,3 +148,8 @@ def test_the_public_build_shares_work_in_supernets_only() -> None:
     assert len(shared) == 3 * 2  # cells, nodes
     network = build(space, space.decide(next(iter(space.enumerate())).decisions).spec, info)
     assert not any("forward" in vars(module) for module in network.modules())
+
+
+def test_edges_of_large_states_run_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("searchitect.networks.shared_state.LARGE", 1)
+    assert_equal(*twins(SMALL_SPACES[0]), relaxed)

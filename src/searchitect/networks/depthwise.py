@@ -24,7 +24,7 @@ def depthwise_input_gradient(gradient: Tensor, kernel: Tensor, like: Tensor, str
         return depthwise(gradient, kernel.flip(-1, -2), 1, dilation)
     if dilation == stride:
         inside = depthwise_input_gradient(gradient, kernel, gradient)
-        spread = like.new_zeros(like.shape).contiguous(memory_format=torch.channels_last)
+        spread = torch.zeros_like(like, memory_format=torch.channels_last)
         spread[:, :, ::stride, ::stride] = inside
         return spread
     return _convolution_gradients(gradient, like, kernel, stride, dilation, of_input=True)
@@ -41,11 +41,14 @@ def depthwise_weight_gradient(gradient: Tensor, x: Tensor, kernel: Tensor, strid
     if stride == 2:
         found = _pairwise_gradient(gradient, x, size)
     else:
-        gradient, x = _rows_as_images(gradient, dilation), _rows_as_images(x, dilation)
-        found = _stepwise_gradient(gradient, x, size, dilation)
+        rows = dilation * (size - 1) + 1  # all that lie under the kernel, gaps included
+        if rows > x.shape[2]:
+            rows, gradient, x = size, _rows_as_images(gradient, dilation), _rows_as_images(x, dilation)
+        found = _stepwise_gradient(gradient, x, rows, dilation)
         if size == 5:
-            found |= _stepwise_gradient(gradient, x, size, 2 * dilation)
-    return torch.stack([found[dilation * column] for column in range(-(size // 2), size // 2 + 1)], dim=-1)
+            found |= _stepwise_gradient(gradient, x, rows, 2 * dilation)
+    columns = [found[dilation * column] for column in range(-(size // 2), size // 2 + 1)]
+    return torch.stack(columns, dim=-1)[:, :, :: (columns[0].shape[2] - 1) // (size - 1)]
 
 
 def _without_gaps(x: Tensor, stride: int, dilation: int) -> tuple[Tensor, int, int]:

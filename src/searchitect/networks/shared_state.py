@@ -13,6 +13,9 @@ from searchitect.networks.separable import average_pool, centred, relu_separable
 
 Pool = nn.MaxPool2d | nn.AvgPool2d
 
+LARGE = 2**20
+"""From this many numbers in a state on, each edge is run by itself: what several edges make of it is more than a processor's cache holds."""
+
 
 @dataclass(frozen=True)
 class Leaf:
@@ -36,7 +39,11 @@ def run_leaves(leaves: Sequence[Leaf], x: Tensor) -> list[tuple[int, Tensor]]:
     x = x.contiguous(memory_format=torch.channels_last)
     groups: dict[Any, list[Leaf]] = {}
     for leaf in leaves:
-        groups.setdefault(kind_of(leaf.layer), []).append(leaf)
+        kind = kind_of(leaf.layer)
+        if kind[0] == "separable" and x.numel() >= LARGE:
+            kind = *kind, leaf.reader
+        groups.setdefault(kind, []).append(leaf)
+    served = {leaf.reader for kind, group in groups.items() for leaf in group if kind[0] != "zero"}
     sums: dict[Any, Tensor] = {}  # by readers and shape
     plain = {kind: group for kind, group in groups.items() if kind[0] in ("identity", "pool")}
     for stride in sorted({kind[1] for kind in plain}):
@@ -44,7 +51,7 @@ def run_leaves(leaves: Sequence[Leaf], x: Tensor) -> list[tuple[int, Tensor]]:
         sums[readers, total.shape] = total
     shared: dict[Any, Tensor] = {}
     for kind, group in groups.items():
-        if kind in plain:
+        if kind in plain or (kind[0] == "zero" and served.issuperset(leaf.reader for leaf in group)):
             continue
         readers = tuple(leaf.reader for leaf in group)
         value = _run_group(kind, group, x, shared)
@@ -100,8 +107,7 @@ def _run_group(kind: tuple[Any, ...], group: Sequence[Leaf], x: Tensor, shared: 
     layers: list[Any] = [leaf.layer for leaf in group]
     if kind[0] == "zero":
         part = x[:, :, :: kind[1], :: kind[1]]
-        zeros = x.new_zeros(part.shape[0], len(group) * part.shape[1], *part.shape[2:])
-        return zeros.contiguous(memory_format=torch.channels_last)
+        return torch.zeros_like(part, memory_format=torch.channels_last).repeat(1, len(group), 1, 1)
     weights = _stacked([leaf.weight for leaf in group], x)
     if kind[0] == "reduction":
         if "halves" not in shared:
