@@ -377,7 +377,7 @@ def test_help_and_lists_do_without_heavy_packages(arguments: list[str]) -> None:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_ctrl_c_ends_cleanly_and_the_same_command_goes_on(workers: int, tmp_path: Path) -> None:
     write_table(tmp_path / "table.csv", rows=400)
-    line = f"search table.csv --target answer --budget 8trials --fidelity epochs=8 --strategy random --out run --seed 2 --workers {workers}"
+    line = f"search table.csv --target answer --budget 8trials --fidelity epochs=14 --strategy random --out run --seed 2 --workers {workers}"
     program = (
         "import sys\nfrom searchitect import cli\nfrom searchitect.search import plan\nimport searchitect.api as api\n"
         "plan.usual_epochs = lambda info: 2.0\napi._save_winner = lambda *_: None\n"
