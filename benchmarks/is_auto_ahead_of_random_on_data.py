@@ -36,6 +36,7 @@ def place(name: str) -> tuple[str, str | None]:
 def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
+    sentences: list[str] = []
     for name in sys.argv[1:] or SETS:
         budget, seeds = SETS[name]
         data, target = place(name)
@@ -48,8 +49,8 @@ def main() -> None:
             row = {"data": name, "budget": budget, "strategy": strategy, "metric": task["metric"], "runs": len(runs)}
             rows.append(row | {"median": statistics.median(tests), "lowest": min(tests), "highest": max(tests)})
             print(rows[-1], flush=True)
-        rows.extend({"data": name, "sentence": sentence} for sentence in next(iter(found.sentences.values()), []))
-    save("is_auto_ahead_of_random_on_data", "auto is never behind random search", {"rows": rows})
+        sentences += [f"{name}: {sentence}" for sentence in next(iter(found.sentences.values()), [])]
+    save("is_auto_ahead_of_random_on_data", "auto is never behind random search", {"sentences": sentences, "rows": rows})
 
 
 if __name__ == "__main__":
