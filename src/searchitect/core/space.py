@@ -93,7 +93,7 @@ class Space(ABC):
                 raise SettingError(
                     f"the space {cls.name!r} has no setting {name!r}; those it has are {', '.join(known) or 'none'}"
                 )
-            _check_kind(cls.name, name, value, known[name])
+            check_kind(f"the space {cls.name!r}", name, value, known[name])
         return cls(**settings)
 
     @final
@@ -105,7 +105,7 @@ class Space(ABC):
     @final
     def sample(self, rng: random.Random) -> Architecture:
         """Every decision drawn uniformly over its own options."""
-        return self._read(RandomChooser(rng))
+        return self.read(RandomChooser(rng))
 
     @final
     def mutate(self, parent: Architecture, rng: random.Random) -> Architecture:
@@ -116,7 +116,7 @@ class Space(ABC):
         paths = list(self._decisions(parent))
         while paths:
             path = paths.pop(int(rng.random() * len(paths)))
-            child = self._read(ReplayChooser(parent.decisions, rng, change=path))
+            child = self.read(ReplayChooser(parent.decisions, rng, change=path))
             if child.decisions.get(path) != parent.decisions[path]:
                 return child
         raise SpaceError(f"the space {self.name!r} has a single architecture: there is nothing to mutate")
@@ -129,7 +129,7 @@ class Space(ABC):
             path: (first if path in first and (path not in second or rng.random() < 0.5) else second)[path]
             for path in {**first, **second}
         }
-        return self._read(ReplayChooser(mixed, rng))
+        return self.read(ReplayChooser(mixed, rng))
 
     @final
     def neighbours(self, architecture: Architecture) -> Iterator[Architecture]:
@@ -140,12 +140,12 @@ class Space(ABC):
             for value in domain.values():
                 if same_value(value, architecture.decisions[path]):
                     continue
-                yield self._read(PolicyChooser(partial(_follow, {**architecture.decisions, path: value})))
+                yield self.read(PolicyChooser(partial(_follow, {**architecture.decisions, path: value})))
 
     @final
     def decide(self, decisions: Mapping[str, Any]) -> Architecture:
         """The architecture of recorded decisions. Raises `SpaceError` where one is missing, not allowed, or not asked for."""
-        found = self._read(ReplayChooser(decisions, None))
+        found = self.read(ReplayChooser(decisions, None))
         surplus = [path for path in decisions if path not in found.decisions]
         if surplus:
             raise SpaceError(f"there is no choice {surplus[0]!r} in such an architecture of the space {self.name!r}")
@@ -164,7 +164,7 @@ class Space(ABC):
         places: list[int] | None = []
         while places is not None:
             reader = OrderedChooser(places)
-            yield self._read(reader)
+            yield self.read(reader)
             places = reader.next_places()
 
     @final
@@ -226,8 +226,10 @@ class Space(ABC):
             offered.add("grow")
         return frozenset(offered)
 
-    def _read(self, reader: Chooser) -> Architecture:
-        return Architecture(self.describe(reader), reader.decisions)
+    @final
+    def read(self, chooser: Chooser) -> Architecture:
+        """The architecture that ``chooser`` decides for, with its decisions."""
+        return Architecture(self.describe(chooser), chooser.decisions)
 
     def _decisions(self, architecture: Architecture) -> Mapping[str, Any]:
         if not architecture.decisions:
@@ -238,8 +240,11 @@ class Space(ABC):
         return architecture.decisions
 
 
-def _check_kind(space: str, name: str, value: Any, default: Any) -> None:
-    """Raises `SettingError` unless ``value`` is of the kind of ``default``. ``None`` as default, or none at all, says nothing."""
+def check_kind(owner: str, name: str, value: Any, default: Any) -> None:
+    """Raises `SettingError` unless ``value`` is of the kind of ``default``; whole numbers do for fractions.
+
+    ``None`` as default, or none at all, says nothing. ``owner`` is whose setting it is, for the message.
+    """
     kinds: dict[type, tuple[Any, str]] = {
         bool: (bool, "true or false"),
         int: (int, "a whole number"),
@@ -250,7 +255,7 @@ def _check_kind(space: str, name: str, value: Any, default: Any) -> None:
     if isinstance(default, (tuple, list)):
         allowed, words = (tuple, list), "a list"
     if not isinstance(value, allowed) or (isinstance(value, bool) and allowed is not bool and words):
-        raise SettingError(f"{name} of the space {space!r} must be {words}, got {value!r}")
+        raise SettingError(f"{name} of {owner} must be {words}, got {value!r}")
 
 
 def _follow(decisions: Mapping[str, Any], path: str, domain: Domain, _: Mapping[str, Any]) -> Any:

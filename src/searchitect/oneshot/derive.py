@@ -49,7 +49,7 @@ def most_likely(
         ranked = sorted(range(len(labels)), key=lambda i: -strength(path, labels[i], weights[i]))
         return [labels[i] for i in sorted(ranked[: domain.k])]
 
-    return _read(space, policy)
+    return space.read(PolicyChooser(policy))
 
 
 def drawn(space: Space, choices: Sequence[Choice], probabilities: Probabilities, rng: random.Random) -> Architecture:
@@ -70,7 +70,7 @@ def drawn(space: Space, choices: Sequence[Choice], probabilities: Probabilities,
             taken.append(rng.choices(left, [max(weights[i], 1e-12) for i in left])[0])
         return [labels[i] for i in sorted(taken)]
 
-    return _read(space, policy)
+    return space.read(PolicyChooser(policy))
 
 
 def log_probability(choices: Sequence[Choice], probabilities: Probabilities, decisions: Mapping[str, Any]) -> float:
@@ -105,8 +105,3 @@ def _weights_of(known: Mapping[str, Choice], probabilities: Probabilities, path:
 
 def _is_continuous(domain: Domain) -> bool:
     return isinstance(domain, NumberDomain) and not domain.whole
-
-
-def _read(space: Space, policy: Any) -> Architecture:
-    reader = PolicyChooser(policy)
-    return Architecture(space.describe(reader), reader.decisions)

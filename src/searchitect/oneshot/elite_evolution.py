@@ -114,4 +114,4 @@ def redrawn(space: Space, parent: Architecture, rate: float, rng: random.Random)
         return parent.decisions[path] if is_kept and rng.random() >= rate else domain.draw(rng)
 
     reader = PolicyChooser(policy)
-    return Architecture(space.describe(reader), reader.decisions)
+    return space.read(reader)

@@ -32,7 +32,7 @@ def fair(space: Space, rng: random.Random) -> Sequence[Architecture]:
 
     found: list[Architecture] = []
     while len(found) < largest:
-        found.append(_read(space, policy))
+        found.append(space.read(PolicyChooser(policy)))
     return found
 
 
@@ -87,15 +87,10 @@ def _extreme(space: Space, rng: random.Random, extreme: Callable[[Sequence[Any]]
         is_ordered = True
         return extreme(values)
 
-    found = _read(space, policy)
+    found = space.read(PolicyChooser(policy))
     if not is_ordered:
         raise SpaceError(
             f"the space {space.name!r} has no choice among numbers, such as widths or kernel sizes, so that none of its networks is the "
             "largest: use another sampler than 'sandwich'"
         )
     return found
-
-
-def _read(space: Space, policy: Callable[[str, Domain, Mapping[str, Any]], Any]) -> Architecture:
-    reader = PolicyChooser(policy)
-    return Architecture(space.describe(reader), reader.decisions)

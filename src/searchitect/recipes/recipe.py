@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from inspect import signature
 from typing import TYPE_CHECKING, Any, Final
 
-from searchitect.core import Estimator, SettingError, Space, SpaceError, TaskInfo, unknown_name
+from searchitect.core import Estimator, Space, SpaceError, TaskInfo, unknown_name
+from searchitect.core.space import check_kind
 from searchitect.search.supernet import FILE, SupernetRun
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class Recipe:
         for name, value in given.items():
             if name not in known:
                 raise unknown_name(f"setting of the recipe {self.name!r}:", name, known)
-            _check_kind(self.name, name, value, known[name])
+            check_kind(f"the recipe {self.name!r}", name, value, known[name])
         of_schedule = {f.name for f in fields(self.schedule)}
         schedule = replace(self.schedule, **{k: v for k, v in given.items() if k in of_schedule})
         return self.method(schedule, **{k: v for k, v in given.items() if k in _keywords(self.method)})
@@ -106,16 +107,3 @@ class Recipe:
 def _keywords(function: Callable[..., Any]) -> dict[str, Any]:
     """The arguments that it takes by keyword only, with their defaults."""
     return {name: p.default for name, p in signature(function).parameters.items() if p.kind == p.KEYWORD_ONLY}
-
-
-def _check_kind(recipe: str, name: str, value: Any, default: Any) -> None:
-    """Raises `SettingError` unless ``value`` is of the kind of ``default``; whole numbers do for fractions."""
-    kinds: dict[type, tuple[Any, str]] = {
-        bool: (bool, "true or false"),
-        int: (int, "a whole number"),
-        float: ((int, float), "a number"),
-        str: (str, "a name"),
-    }
-    allowed, words = kinds.get(type(default), (object, ""))
-    if not isinstance(value, allowed) or (isinstance(value, bool) and allowed is not bool and words):
-        raise SettingError(f"{name} of the recipe {recipe!r} must be {words}, got {value!r}")

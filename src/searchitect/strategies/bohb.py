@@ -166,7 +166,7 @@ class _Model(Strategy):
         drawn = good.draw(self._candidates, np.random.default_rng(rng.getrandbits(64)), self._bandwidth_factor)
         for place in np.argsort(-good(drawn) / bad(drawn), kind="stable"):
             chooser = ReplayChooser(vectors.decode(drawn[place], rng), rng)
-            architecture = Architecture(self.space.describe(chooser), chooser.decisions)
+            architecture = self.space.read(chooser)
             if architecture not in self._seen:
                 return architecture
         return None

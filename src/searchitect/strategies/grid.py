@@ -88,7 +88,7 @@ class Grid(Strategy):
             return values[place]
 
         reader = PolicyChooser(follow)
-        architecture = Architecture(self.space.describe(reader), reader.decisions)
+        architecture = self.space.read(reader)
         moving = next((step for step in reversed(range(len(places))) if places[step] + 1 < counts[step]), None)
         self._places = None if moving is None else [*places[:moving], places[moving] + 1]
         return architecture

@@ -37,7 +37,7 @@ def extended(space: Space, start: Mapping[str, Any]) -> Iterator[Architecture]:
     while places is not None:
         reader = _Places(start, places)
         chooser = PolicyChooser(reader.decide)
-        yield Architecture(space.describe(chooser), chooser.decisions)
+        yield space.read(chooser)
         places = reader.next_places()
 
 
@@ -73,7 +73,7 @@ def _left_open(start: Mapping[str, Any], path: str, domain: Domain) -> Domain:
 def drawn(space: Space, start: Mapping[str, Any], rng: random.Random) -> Architecture:
     """An architecture that decides as ``start`` does, the rest drawn uniformly, lists being as short as can be."""
     chooser = PolicyChooser(lambda path, domain, _: _left_open(start, path, domain).draw(rng))
-    return Architecture(space.describe(chooser), chooser.decisions)
+    return space.read(chooser)
 
 
 def at_most(architectures: Iterator[Architecture], count: int) -> list[Architecture]:

@@ -175,7 +175,7 @@ def neighbours(space: Space, architecture: Architecture, rng: random.Random) -> 
     rng.shuffle(moves)
     for path, value in moves:
         reader = ReplayChooser({**decisions, path: value}, rng)
-        yield Architecture(space.describe(reader), reader.decisions)
+        yield space.read(reader)
 
 
 def _others(domain: Domain, old: Any, rng: random.Random) -> list[Any]:

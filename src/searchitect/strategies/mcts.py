@@ -182,7 +182,7 @@ class Mcts(Strategy):
             return new_value(above, domain, options, rng) if node is None else node.value
 
         reader = PolicyChooser(decide)
-        return Architecture(self.space.describe(reader), reader.decisions)
+        return self.space.read(reader)
 
     def _best(self, node: Node) -> Node | None:
         """The child of the highest bound, of those that are not used up; ``None`` where all are. Ties go by the value's text."""

@@ -82,7 +82,7 @@ class Picks:
             return plan.bins[places[0]].draw(rng)
 
         reader = PolicyChooser(decide)
-        return Architecture(space.describe(reader), reader.decisions)
+        return space.read(reader)
 
     def read(self, space: Space, architecture: Architecture) -> list[Pick]:
         """The picks that lead to an architecture, in order. Raises `SpaceError` where it carries no decisions of ``space``."""
