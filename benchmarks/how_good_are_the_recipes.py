@@ -1,0 +1,223 @@
+"""What each recipe that shares weights finds, random search and random search with shared weights beside it: one space, equal search time.
+
+    python benchmarks/how_good_are_the_recipes.py [digits cifar10]
+
+All search the cells of DARTS (C=8, 3 cells), with one thread: 1 minute on digits, 2 minutes on CIFAR-10 at 16x16 (8,000 training images, see
+how_good_are_random_cells.py; needs SEARCHITECT_DATA), everything included: training the supernet and judging with it. What a search ends with is
+then trained alone, from scratch, for 30 and 8 epochs, and scored on test data once. Ten random cells of the space are trained alone in the
+same way: the relative improvement is over these, and shared weights score these, to be compared with what they reach alone. Random search trains
+its networks for 5 and 2 epochs. Runs are kept in runs/how_good_are_the_recipes: the command goes on where it stopped, and ``--summary`` only
+writes down what is there.
+"""
+
+import random
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from how_good_are_random_cells import write_images
+from measuring import save, spread
+
+from searchitect.core import Architecture, Budget, Fidelity, Job, Objective, Space, Strategy
+from searchitect.costs import count_params
+from searchitect.estimators.from_scratch import FromScratch
+from searchitect.metrics.intervals import relative_improvement
+from searchitect.metrics.ranks import kendall
+from searchitect.networks import build
+from searchitect.recipes import find_recipe
+from searchitect.recipes.cells import cells_for
+from searchitect.search.folder import read_json, write_json
+from searchitect.search.plan import Plan, final_share
+from searchitect.search.run import load_network, run_search, test_scores
+from searchitect.search.setup import Setup
+from searchitect.search.supernet import SupernetRun
+from searchitect.strategies import make_strategy
+from searchitect.tasks import Task, load_task
+
+FOLDER = Path("runs/how_good_are_the_recipes")
+RECIPES = ["random-ws", "darts", "gdas", "snas", "proxylessnas", "parsec", "drnas", "pc-darts", "enas", "one-shot", "spos"]
+RANDOM = "random"
+SEEDS = 3
+DRAWN = 10
+ACCURACY = Objective("accuracy", "max")
+
+
+@dataclass(frozen=True)
+class Data:
+    """Seconds of a search, epochs of a training alone, and those of random search's trainings."""
+
+    seconds: float
+    epochs: float
+    short: float
+
+
+SETS = {"digits": Data(60, 30, 5), "cifar10": Data(120, 8, 2)}
+
+
+def load(name: str) -> Task:
+    """The task; its split is the same for all seeds."""
+    if name != "cifar10":
+        return load_task(name)
+    path = FOLDER / "cifar10.npz"
+    if not path.exists():
+        write_images(path)
+    return load_task(str(path))
+
+
+def alone(task: Task, space: Space, architecture: Architecture, epochs: float, seed: int, weights: Path) -> dict[str, float]:
+    """A training from scratch: validation and test accuracy."""
+    job = Job(space, architecture, task, Fidelity(epochs), horizon=epochs, seed=seed, save=weights)
+    measured = FromScratch().evaluate(job)
+    if "accuracy" not in measured.metrics:
+        raise SystemExit(f"a training alone failed: {measured.reason}")
+    network = load_network(space, architecture.spec, task.info, weights)
+    weights.unlink()
+    return {"validation": measured.metrics["accuracy"], "test": test_scores(network, task)["metrics"]["accuracy"]}
+
+
+def drawn(task: Task, space: Space, data: Data, folder: Path) -> tuple[list[Architecture], list[dict[str, float]]]:
+    """Random architectures and what they reach alone."""
+    architectures = [space.sample(random.Random(f"drawn {place}")) for place in range(DRAWN)]
+    for place, architecture in enumerate(architectures):
+        file = folder / f"drawn-{place}.json"
+        if not file.exists():
+            write_json(file, alone(task, space, architecture, data.epochs, place, folder / "drawn.safetensors"))
+            print(folder.name, file.stem, read_json(file), flush=True)
+    return architectures, [read_json(folder / f"drawn-{place}.json") for place in range(DRAWN)]
+
+
+def search(name: str, task: Task, space: Space, data: Data, seed: int, folder: Path) -> tuple[Architecture, Any, int]:
+    """What a recipe, or random search, ends with; what judges with its shared weights; how many architectures were judged."""
+    made: list[Strategy] = []
+    shared = None
+    if name != RANDOM:
+        recipe = find_recipe(name)
+        shared = SupernetRun(recipe.make({}), recipe.open_space(space, {}), task, folder, seed)
+
+    def make(space: Space, objectives: Sequence[Objective], seed: int, plan: Plan) -> Strategy:
+        strategy = (
+            shared.make_strategy(space, objectives, seed, plan) if shared else make_strategy("random", space, objectives, seed)
+        )
+        made.append(strategy)
+        return strategy
+
+    found = run_search(
+        Setup(
+            name=name,
+            folder=folder,
+            space=space,
+            make_strategy=make,
+            strategy_name=name,
+            estimator=recipe.estimator(shared) if shared else FromScratch(),
+            final_estimator=None,
+            task=task,
+            objectives=[ACCURACY],
+            constraints=[],
+            budget=Budget(seconds=data.seconds / (1 - final_share(task.info))),  # all of the search's part is used
+            workers=1,
+            seed=seed,
+            fidelity=None if shared else Fidelity(data.short),
+            sets_epochs=shared is None,
+            identity={"recipe": name, "seed": seed},
+            command="",
+            baseline=False,
+            prepare=shared.prepare if shared else None,
+        )
+    )
+    judged = [t for t in found.trials.values() if ACCURACY.metric in t.metrics]
+    best = max(judged, key=lambda t: ACCURACY.value(t.metrics))
+    return made[0].leader() or best.architecture, recipe.estimator(shared) if shared else None, len(judged)
+
+
+def run(
+    name: str, seed: int, task: Task, space: Space, data: Data, folder: Path, known: Sequence[Architecture]
+) -> dict[str, Any]:
+    """One search, and the training alone of what it ends with."""
+    began = time.monotonic()
+    architecture, judge, judged = search(name, task, space, data, seed, folder / f"{name}-{seed}")
+    seconds = time.monotonic() - began
+    row: dict[str, Any] = {"recipe": name, "seed": seed, "seconds": seconds, "judged": judged}
+    if judge is not None:
+        jobs = [Job(space, a, task, Fidelity(1.0), horizon=1.0) for a in known]
+        row["shared"] = [judge.evaluate(job).metrics["accuracy"] for job in jobs]
+    row["params"] = count_params(build(space, architecture.spec, task.info))
+    row |= alone(task, space, architecture, data.epochs, seed, folder / f"{name}-{seed}" / "alone.safetensors")
+    return row
+
+
+def summary(name: str, folder: Path) -> list[dict[str, Any]]:
+    """One row per recipe of which there are runs."""
+    random_ones = [read_json(folder / f"drawn-{place}.json") for place in range(DRAWN)]
+    tests = [one["test"] for one in random_ones]
+    rows = [
+        {
+            "data": name,
+            "recipe": f"{DRAWN} random cells",
+            "search": "",
+            "judged": "",
+            "params": "",
+            **shown(tests),
+            "improvement": "",
+            "trust": "",
+        }
+    ]
+    for recipe in [RANDOM, *RECIPES]:
+        runs = [read_json(file) for seed in range(SEEDS) if (file := folder / f"{recipe}-{seed}.json").exists()]
+        if not runs:
+            continue
+        found = [run["test"] for run in runs]
+        gain = relative_improvement(found, tests)
+        taus = [kendall(run["shared"], [one["validation"] for one in random_ones]) for run in runs if "shared" in run]
+        rows.append(
+            {
+                "data": name,
+                "recipe": recipe,
+                "search": f"{statistics.median(run['seconds'] for run in runs):.0f} s",
+                "judged": statistics.median(run["judged"] for run in runs),
+                "params": statistics.median(run["params"] for run in runs),
+                **shown(found),
+                "improvement": f"{gain.value:+.2f} % [{gain.low:+.2f}, {gain.high:+.2f}]",
+                "trust": f"{statistics.median(taus):.2f} [{min(taus):.2f}, {max(taus):.2f}]" if taus else "",
+            }
+        )
+    return rows
+
+
+def shown(values: Sequence[float]) -> dict[str, Any]:
+    """Median, lowest, highest and number, rounded to what the test part can tell."""
+    return {key: value if key == "runs" else round(value, 4) for key, value in spread(values).items()}
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    names = [name for name in sys.argv[1:] if name != "--summary"] or list(SETS)
+    if "--summary" not in sys.argv:
+        for name in names:
+            folder = FOLDER / name
+            folder.mkdir(parents=True, exist_ok=True)
+            task, data = load(name), SETS[name]
+            space = cells_for(task.info)
+            known, _ = drawn(task, space, data, folder)
+            for seed in range(SEEDS):
+                for recipe in [RANDOM, *RECIPES]:
+                    file = folder / f"{recipe}-{seed}.json"
+                    if not file.exists():
+                        write_json(file, run(recipe, seed, task, space, data, folder, known))
+                        print(name, read_json(file), flush=True)
+    done = [
+        row for name in SETS if (FOLDER / name / f"drawn-{DRAWN - 1}.json").exists() for row in summary(name, FOLDER / name)
+    ]
+    save(
+        "how_good_are_the_recipes",
+        "what each system finds in equal time, beside random search; median, lowest and highest of the runs",
+        {"rows": done},
+    )
+
+
+if __name__ == "__main__":
+    main()
