@@ -5,8 +5,8 @@ from torch import Tensor, nn
 from searchitect.core import SettingError, TaskInfo
 from searchitect.networks import build
 from searchitect.networks.mixed import Edge, Mixed, set_weights
-from searchitect.networks.partial import PartialChannels, shuffled
 from searchitect.networks.partial import build as build_partial
+from searchitect.networks.partial_channels import PartialChannels
 from searchitect.recipes.cells import PartialDarts, partial_cells
 from searchitect.spaces.convnet import ConvNet
 from searchitect.spaces.darts import Darts
@@ -21,12 +21,6 @@ class Doubled(nn.Module):
 
 def numbered(channels: int, side: int = 2) -> Tensor:
     return torch.arange(channels, dtype=torch.float32).view(1, -1, 1, 1).expand(1, channels, side, side).contiguous()
-
-
-def test_the_shuffle_deals_the_groups_out_in_turn() -> None:
-    assert shuffled(numbered(8), 4)[0, :, 0, 0].tolist() == [0, 2, 4, 6, 1, 3, 5, 7]
-    assert shuffled(numbered(6), 3)[0, :, 0, 0].tolist() == [0, 2, 4, 1, 3, 5]
-    assert torch.equal(shuffled(shuffled(numbered(8), 4), 2), numbered(8))
 
 
 def test_one_of_four_channels_goes_through_the_layer_and_the_others_come_first_in_turn() -> None:

@@ -14,18 +14,21 @@ from searchitect.networks import build, find_build
 from searchitect.networks.darts import DartsCell
 from searchitect.networks.mixed import choose_options, mixed_layers, set_weights
 from searchitect.networks.together import share_work
+from searchitect.recipes.cells import PartialDarts
 from searchitect.spaces.darts import Darts
 from searchitect.spaces.enas_micro import EnasMicro
+from searchitect.spaces.nasbench201 import NasBench201
 from searchitect.spaces.nasnet import Nasnet
 
 Weights = dict[str, Any]
 
 
-def twins(space: Space, side: int = 8) -> tuple[nn.Module, nn.Module]:
+def twins(space: Space, side: int = 8, **options: Any) -> tuple[nn.Module, nn.Module]:
     """One supernet twice: run edge by edge, and sharing work."""
     info = TaskInfo("tiny", "image-classification", (2, side, side), 4, 100)
     torch.manual_seed(0)
-    alone = find_build(space)(space.open_spec(), info).double().train()
+    make = space.build if isinstance(space, PartialDarts) else find_build(space)
+    alone = make(space.open_spec(), info, **options).double().train()
     together = copy.deepcopy(alone)
     share_work(together)
     return alone, together
@@ -62,12 +65,24 @@ SMALL_SPACES = [
     Nasnet(
         channels=4, cells=3, blocks=2, stages=2, operations=("skip_connect", "avg_pool_3x3", "sep_conv_5x5", "max_pool_5x5")
     ),
+    PartialDarts(channels=4, layers=3, nodes=2, none=True, partial=2),
+    NasBench201(channels=3, cells=1),
 ]
 
 
-@pytest.mark.parametrize("space", SMALL_SPACES, ids=lambda space: space.name)
+@pytest.mark.parametrize("space", SMALL_SPACES, ids=lambda space: type(space).__name__)
 def test_sums_gradients_and_statistics_are_those_of_edges_run_alone(space: Space) -> None:
     assert_equal(*twins(space), relaxed)
+
+
+def test_convolutions_may_have_biases() -> None:
+    """As those of NAS-Bench-201 while one searches."""
+    assert_equal(*twins(NasBench201(channels=3, cells=1), affine=False), relaxed)
+
+
+def test_partial_channels_keep_odd_sides_and_all_channels() -> None:
+    assert_equal(*twins(PartialDarts(channels=4, layers=3, nodes=1, partial=4), side=7), relaxed, side=7)
+    assert_equal(*twins(PartialDarts(channels=4, layers=3, nodes=1, partial=1)), relaxed)
 
 
 def test_odd_sides_are_halved_and_rounded_up() -> None:

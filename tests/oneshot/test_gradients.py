@@ -1,12 +1,14 @@
 """What the DARTS paper says of its gradient: closed forms, and the exact second derivative."""
 
 from collections.abc import Callable
+from typing import Any, ClassVar
 
 import pytest
 import torch
 from torch import Tensor
+from torch.autograd import Function
 
-from searchitect.oneshot.gradients import first_order, second_order
+from searchitect.oneshot.gradients import constant, first_order, second_order
 
 
 @pytest.mark.parametrize("xi", [0.0, 0.25, 0.5, 1.0])
@@ -81,13 +83,13 @@ def test_the_finite_difference_is_the_exact_derivative_through_the_virtual_step(
 
     error = torch.linalg.vector_norm(found[0] - exact) / torch.linalg.vector_norm(exact)
     assert float(error) < 1e-4
-    plain = first_order(logits, held)[0]
+    plain = first_order(weights, logits, held)[0]
     assert float(torch.linalg.vector_norm(plain - exact) / torch.linalg.vector_norm(exact)) > 0.05  # it is another gradient
 
 
 def test_a_virtual_step_of_length_nought_is_the_first_order_bit_for_bit() -> None:
     weights, logits, train, held = smooth_net(torch.float32)
-    assert torch.equal(second_order(weights, logits, train, held, rate=0.0)[0], first_order(logits, held)[0])
+    assert torch.equal(second_order(weights, logits, train, held, rate=0.0)[0], first_order(weights, logits, held)[0])
 
 
 def test_the_weights_are_the_same_bit_for_bit_afterwards() -> None:
@@ -100,7 +102,61 @@ def test_the_weights_are_the_same_bit_for_bit_afterwards() -> None:
 
 def test_what_the_loss_does_not_depend_on_gets_a_gradient_of_nought() -> None:
     weights, logits, train, held = smooth_net(torch.float32)
-    idle = torch.ones(3, requires_grad=True)
-    found = second_order([*weights, idle], [*logits, idle], train, held, rate=0.3)
+    weight, logit = (torch.ones(3, requires_grad=True) for _ in range(2))
+    found = second_order([*weights, weight], [*logits, logit], train, held, rate=0.3)
     assert torch.equal(found[1], torch.zeros(3))
-    assert torch.equal(idle, torch.ones(3))
+    assert torch.equal(weight, torch.ones(3))
+
+
+class Weighed(Function):
+    """Weight times logit, which notes for how many of the two a gradient is computed."""
+
+    noted: ClassVar[list[int]] = []
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, logit: Tensor) -> Tensor:
+        ctx.save_for_backward(weight, logit)
+        return weight * logit
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        weight, logit = ctx.saved_tensors
+        Weighed.noted.append(sum(ctx.needs_input_grad))
+        return tuple(
+            gradient * other if needs else None for other, needs in zip((logit, weight), ctx.needs_input_grad, strict=True)
+        )
+
+
+def test_no_gradient_is_computed_that_is_not_used() -> None:
+    weight, logit = torch.tensor(2.0, requires_grad=True), torch.tensor(3.0, requires_grad=True)
+
+    def loss() -> Tensor:
+        return Weighed.apply(weight, logit).square()  # type: ignore[no-any-return, no-untyped-call]
+
+    Weighed.noted.clear()
+    assert first_order([weight], [logit], loss)[0].item() == 24
+    assert Weighed.noted == [1]
+    Weighed.noted.clear()
+    second_order([weight], [logit], loss, loss, rate=0.1)
+    assert Weighed.noted == [1, 2, 1, 1]  # the virtual step, the gradient there, both sides of the difference
+
+
+def test_what_was_constant_before_is_so_afterwards_and_nothing_else() -> None:
+    learned, fixed = torch.ones(2, requires_grad=True), torch.ones(2)
+    needed: list[bool] = []
+
+    def fail() -> None:
+        with constant([learned, fixed]):
+            needed.append(learned.requires_grad)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert needed == [False]
+    assert learned.requires_grad
+    assert not fixed.requires_grad
+
+
+def test_a_loss_without_anything_learned_has_gradients_of_nought() -> None:
+    weight, idle = torch.ones(2, requires_grad=True), torch.ones(3, requires_grad=True)
+    assert torch.equal(first_order([weight], [idle], weight.sum)[0], torch.zeros(3))

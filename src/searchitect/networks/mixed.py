@@ -102,6 +102,14 @@ class EdgeSum(nn.Module):
         return _sum_terms([edge(states) for edge in self.edges])
 
 
+class EdgeRow(nn.ModuleList):
+    """The sum of layers, of which each reads one state: the first the first."""
+
+    def forward(self, states: Sequence[Tensor]) -> Tensor:
+        """The list of as many states -> one of their shape."""
+        return _sum_terms([layer(state) for layer, state in zip(self, states, strict=True)])
+
+
 def choice_layer(choice: Any, make: Callable[[Any], nn.Module]) -> nn.Module:
     """``make(choice)`` for a decided choice; a `Mixed` layer over all options for an open one (`searchitect.core.OneOf`)."""
     if not hasattr(choice, "labels"):

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from searchitect.core.errors import SpaceError
 from searchitect.core.task import TaskInfo
-from searchitect.networks.cells import check_halvings
-from searchitect.networks.mixed import choice_layer
+from searchitect.networks.cells import ZeroOperation, check_halvings
+from searchitect.networks.mixed import EdgeRow, choice_layer
 
 
 def build(spec: Any, info: TaskInfo, affine: bool = True) -> nn.Module:
@@ -68,17 +68,14 @@ class NasBench201Cell(nn.Module):
     def __init__(self, cell: Any, channels: int, affine: bool) -> None:
         super().__init__()
         self.nodes = nn.ModuleList(
-            nn.ModuleList(choice_layer(edge, lambda op: nasbench201_operation(op, channels, affine)) for edge in row)
-            for row in cell
+            EdgeRow(choice_layer(edge, lambda op: nasbench201_operation(op, channels, affine)) for edge in row) for row in cell
         )
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> the same shape."""
         values = [x]
         for node in self.nodes:
-            assert isinstance(node, nn.ModuleList)
-            terms = [edge(value) for edge, value in zip(node, values, strict=True)]
-            values.append(sum(terms[1:], terms[0]))
+            values.append(node(values))
         return values[-1]
 
 
@@ -86,7 +83,7 @@ def nasbench201_operation(name: str, channels: int, affine: bool) -> nn.Module:
     """The layer of one edge, by its published name."""
     match name:
         case "none":
-            return NasBench201Zero()
+            return ZeroOperation(1)
         case "skip_connect":
             return nn.Identity()
         case "avg_pool_3x3":
@@ -105,14 +102,6 @@ def relu_conv_norm(inputs: int, outputs: int, kernel: int, stride: int = 1, affi
         nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=not affine),
         nn.BatchNorm2d(outputs, affine=affine),
     )
-
-
-class NasBench201Zero(nn.Module):
-    """No connection: zeros that keep the graph connected, as the official code has them."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Zeros of the input's shape."""
-        return x.mul(0.0)
 
 
 class NasBench201Reduction(nn.Module):

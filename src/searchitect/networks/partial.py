@@ -7,13 +7,13 @@ its code (yuhuixu1993/PC-DARTS, model_search.py).   Differs from the code: odd i
 from functools import partial
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from searchitect.core.task import TaskInfo
 from searchitect.networks.darts import build as build_darts
 from searchitect.networks.darts import darts_operation
 from searchitect.networks.mixed import Edge, Mixed, choice_layer
+from searchitect.networks.partial_channels import PartialChannels
 
 
 def build(spec: Any, info: TaskInfo, share: int) -> nn.Module:
@@ -34,35 +34,3 @@ def _node(share: int, edges: Any, channels: int, is_reduction: bool, searching: 
         return Edge(source, PartialChannels(choice_layer(edge["op"], make), share, 2 if is_reduction and source < 2 else 1))
 
     return Mixed(edges.path, edges.labels, [layer(edge) for edge in edges.options], edges.k)
-
-
-class PartialChannels(nn.Module):
-    """The first channels go through a layer, the others round it; then both are shuffled, so that other ones come first in the next node.
-
-    (N, C, H, W) -> (N, C, ceil(H / stride), ceil(W / stride)).
-
-    Args:
-        layer: (N, C / share, H, W) -> (N, C / share, ceil(H / stride), ceil(W / stride)).
-        share: C is a multiple of it.
-        stride: 1, or 2: the channels that go round are halved by a 2x2 max pool.
-    """
-
-    def __init__(self, layer: nn.Module, share: int, stride: int) -> None:
-        super().__init__()
-        self.layer = layer
-        self.share = share
-        self.around = nn.Identity() if stride == 1 else nn.MaxPool2d(2, 2, ceil_mode=True)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """See the class."""
-        first = x.shape[1] // self.share
-        y: Tensor = self.layer(x[:, :first])
-        if first == x.shape[1]:
-            return y
-        return shuffled(torch.cat([y, self.around(x[:, first:])], dim=1), self.share)
-
-
-def shuffled(x: Tensor, groups: int) -> Tensor:
-    """Channel i of group j, of ``groups`` equal ones, becomes channel j of the i-th: (N, C, H, W) -> the same shape."""
-    n, c, h, w = x.shape
-    return x.view(n, groups, c // groups, h, w).transpose(1, 2).reshape(n, c, h, w)

@@ -1,37 +1,17 @@
 """The layers of the edges that leave one state of a supernet's cell, run together: see `searchitect.networks.together`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import batch_norm, conv2d, max_pool2d, pad, relu
 
-from searchitect.networks.cells import FactorizedReduction, ZeroOperation
+from searchitect.networks.leaves import Leaf, blocks_of, kind_of, leaves_of
 from searchitect.networks.separable import average_pool, centred, relu_separable, unbiased
-
-Pool = nn.MaxPool2d | nn.AvgPool2d
 
 LARGE = 2**20
 """From this many numbers in a state on, each edge is run by itself: what several edges make of it is more than a processor's cache holds."""
-
-
-@dataclass(frozen=True)
-class Leaf:
-    """A layer at the end of an edge, and where its output goes.
-
-    Attributes:
-        reader: the sum that it belongs to.
-        source: the state that it reads.
-        weight: what the output is multiplied by.
-        layer: the layer.
-    """
-
-    reader: int
-    source: int
-    weight: float | Tensor
-    layer: nn.Module
 
 
 def run_leaves(leaves: Sequence[Leaf], x: Tensor) -> list[tuple[int, Tensor]]:
@@ -50,35 +30,20 @@ def run_leaves(leaves: Sequence[Leaf], x: Tensor) -> list[tuple[int, Tensor]]:
         readers, total = _combine({kind: group for kind, group in plain.items() if kind[1] == stride}, x)
         sums[readers, total.shape] = total
     shared: dict[Any, Tensor] = {}
+    parts: list[tuple[int, Tensor]] = []
     for kind, group in groups.items():
+        if kind[0] == "partial":
+            parts += _run_partial(group, x)
+            continue
         if kind in plain or (kind[0] == "zero" and served.issuperset(leaf.reader for leaf in group)):
             continue
         readers = tuple(leaf.reader for leaf in group)
         value = _run_group(kind, group, x, shared)
         place = readers, value.shape
         sums[place] = sums[place].add_(value) if place in sums else value
-    return [
-        part for (readers, _), total in sums.items() for part in zip(readers, total.chunk(len(readers), dim=1), strict=True)
-    ]
-
-
-def kind_of(layer: nn.Module) -> tuple[Any, ...]:
-    """Layers of one kind run together; one that is not recognised by its parts is of a kind of its own."""
-    if isinstance(layer, nn.Identity):
-        return ("identity", 1)
-    if isinstance(layer, ZeroOperation):
-        return ("zero", layer.stride)
-    if isinstance(layer, FactorizedReduction) and isinstance(layer.relu, nn.ReLU) and _uses_batch(layer.bn):
-        return ("reduction", layer.even.out_channels, layer.odd.out_channels, *_norm_settings(layer.bn))
-    if _is_pool(layer):
-        return ("pool", layer.stride, type(layer), layer.kernel_size)
-    parts: list[Any] = list(layer) if isinstance(layer, nn.Sequential) else []
-    if len(parts) == 2 and _is_pool(parts[0]) and _uses_batch(parts[1]) and not parts[1].affine:
-        return ("pool", parts[0].stride, type(parts[0]), parts[0].kernel_size, *_norm_settings(parts[1]))
-    blocks = _blocks(parts)
-    if blocks and all(_is_separable(block) for block in blocks):
-        return ("separable", *(_block_settings(block) for block in blocks))
-    return ("other", id(layer))
+    for (readers, _), total in sums.items():
+        parts += zip(readers, total.chunk(len(readers), dim=1), strict=True)
+    return parts
 
 
 def _combine(groups: dict[tuple[Any, ...], list[Leaf]], x: Tensor) -> tuple[tuple[int, ...], Tensor]:
@@ -118,13 +83,37 @@ def _run_group(kind: tuple[Any, ...], group: Sequence[Leaf], x: Tensor, shared: 
         odd = torch.stack([layer.odd.weight for layer in layers])
         kernel = torch.cat([pad(even, (0, 0, 0, 0, 0, even.shape[2])), pad(odd, (0, 0, 0, 0, odd.shape[2], 0))], 1)
         return _normalised([layer.bn for layer in layers], conv2d(shared["halves"], kernel.flatten(0, 1)), weights)
+    if kind[0] == "convolution":
+        if "positive" not in shared:
+            shared["positive"] = relu(x)
+        first = layers[0][1]
+        kernel = torch.cat([layer[1].weight for layer in layers])
+        bias = None if first.bias is None else torch.cat([layer[1].bias for layer in layers])
+        y = conv2d(shared["positive"], kernel, bias, first.stride, first.padding, first.dilation)
+        return _normalised([layer[2] for layer in layers], y, weights)
     if kind[0] == "separable":
         key = "positive", len(layers)
         if key not in shared:
             shared[key] = torch.cat([relu(x)] * len(layers), 1)
-        return _run_separable([_blocks(list(layer)) for layer in layers], shared[key], weights)
+        return _run_separable([blocks_of(list(layer)) for layer in layers], shared[key], weights)
     value: Tensor = layers[0](x)
     return (weights * value).contiguous(memory_format=torch.channels_last)
+
+
+def _run_partial(group: Sequence[Leaf], x: Tensor) -> list[tuple[int, Tensor]]:
+    """Layers through which a part of the channels goes: what goes round them is weighted and shuffled once for all edges of a reader."""
+    layer: Any = group[0].layer
+    first = x.shape[1] // layer.share
+    inner = [part for leaf in group for part in leaves_of(leaf.layer.layer, leaf.reader, leaf.source, leaf.weight)]  # type: ignore[arg-type]
+    sums: dict[int, Tensor] = {}
+    for reader, part in run_leaves(inner, x[:, :first]):
+        sums[reader] = sums[reader] + part if reader in sums else part
+    around = layer.around(x[:, first:])
+    weights = {reader: sum(leaf.weight for leaf in group if leaf.reader == reader) for reader in sums}
+    return [
+        (reader, torch.channel_shuffle(torch.cat([total, weights[reader] * around], 1), layer.share))
+        for reader, total in sums.items()
+    ]
 
 
 def _run_separable(layers: Sequence[Sequence[Sequence[Any]]], x: Tensor, weights: Tensor) -> Tensor:
@@ -179,53 +168,3 @@ def _note_statistics(norms: Sequence[Any], mean: Tensor, variance: Tensor) -> No
 
 def _stacked(weights: Sequence[float | Tensor], like: Tensor) -> Tensor:
     return torch.stack([weight if isinstance(weight, Tensor) else like.new_tensor(weight) for weight in weights])
-
-
-def _blocks(parts: Sequence[nn.Module]) -> list[Sequence[nn.Module]]:
-    return [parts[start : start + 4] for start in range(0, len(parts), 4)]
-
-
-def _norm_settings(norm: nn.BatchNorm2d) -> tuple[Any, ...]:
-    return norm.eps, norm.momentum, norm.affine, norm.track_running_stats
-
-
-def _block_settings(block: Sequence[Any]) -> tuple[Any, ...]:
-    _, depth, point, norm = block
-    return depth.kernel_size, depth.stride, depth.dilation, point.weight.shape, *_norm_settings(norm)
-
-
-def _uses_batch(module: nn.Module) -> TypeGuard[nn.BatchNorm2d]:
-    """Whether it normalises by the statistics of the batch."""
-    return isinstance(module, nn.BatchNorm2d) and module.training and module.momentum is not None
-
-
-def _is_pool(module: nn.Module) -> TypeGuard[Pool]:
-    """Whether it is a pool that keeps the sides, or halves them, and leaves padding out."""
-    if not isinstance(module, (nn.MaxPool2d, nn.AvgPool2d)):
-        return False
-    size = module.kernel_size
-    fits = isinstance(size, int) and size % 2 == 1 and module.padding == size // 2 and not module.ceil_mode
-    if isinstance(module, nn.MaxPool2d):
-        return fits and module.dilation == 1 and not module.return_indices
-    return fits and not module.count_include_pad and module.divisor_override is None
-
-
-def _is_separable(block: Sequence[nn.Module]) -> bool:
-    """Whether it is ReLU, depthwise convolution, pointwise convolution, batch normalisation."""
-    if len(block) != 4:
-        return False
-    first, depth, point, norm = block
-    if not (isinstance(first, nn.ReLU) and isinstance(depth, nn.Conv2d) and isinstance(point, nn.Conv2d) and _uses_batch(norm)):
-        return False
-    size, step, gap = depth.kernel_size[0], depth.stride[0], depth.dilation[0]
-    return (
-        depth.groups == depth.in_channels == depth.out_channels
-        and size % 2 == 1
-        and depth.kernel_size == (size, size)
-        and depth.stride == (step, step)
-        and depth.dilation == (gap, gap)
-        and depth.padding == (gap * (size // 2),) * 2
-        and point.kernel_size == point.stride == (1, 1)
-        and point.groups == 1
-        and depth.bias is point.bias is None
-    )

@@ -16,8 +16,9 @@ from functools import partial, reduce
 import torch
 from torch import Tensor, nn
 
-from searchitect.networks.mixed import Edge, EdgeSum, Mixed
-from searchitect.networks.shared_state import Leaf, run_leaves
+from searchitect.networks.leaves import Leaf, leaves_of
+from searchitect.networks.mixed import Edge, EdgeRow, EdgeSum, Mixed
+from searchitect.networks.shared_state import run_leaves
 
 
 def share_work(network: nn.Module) -> None:
@@ -31,9 +32,9 @@ def share_work(network: nn.Module) -> None:
                 reader.forward = partial(together.run, place)  # type: ignore[method-assign]
 
 
-def _readers(module: nn.Module) -> Iterator[Mixed | EdgeSum | Edge]:
+def _readers(module: nn.Module) -> Iterator[Mixed | EdgeSum | EdgeRow | Edge]:
     """The outermost modules that read the list of states."""
-    if isinstance(module, (EdgeSum, Edge)) or (
+    if isinstance(module, (EdgeSum, EdgeRow, Edge)) or (
         isinstance(module, Mixed) and any(isinstance(m, Edge) for m in module.modules())
     ):
         yield module
@@ -57,7 +58,7 @@ class Together:
             return self._run_alone(place, states)
         if place == 0 or any(done is not state for done, state in zip(self.done, states, strict=False)):
             self._forget()
-            self.leaves = [leaf for i, reader in enumerate(self.readers) for leaf in _leaves(reader, i)]
+            self.leaves = [leaf for i, reader in enumerate(self.readers) for leaf in leaves_of(reader, i)]
         for source in range(len(self.done), len(states)):
             leaves = [leaf for leaf in self.leaves if leaf.source == source]
             if leaves:
@@ -84,24 +85,3 @@ class Together:
         reader = self.readers[place]
         y: Tensor = type(reader).forward(reader, states)
         return y
-
-
-def _leaves(module: nn.Module, reader: int, source: int = -1, weight: float | Tensor = 1.0) -> Iterator[Leaf]:
-    if isinstance(module, Mixed):
-        for place, share in _live(module):
-            is_one = not isinstance(weight, Tensor) and weight == 1
-            yield from _leaves(module.options[place], reader, source, share if is_one else weight * share)
-    elif isinstance(module, EdgeSum):
-        for edge in module.edges:
-            yield from _leaves(edge, reader, source, weight)
-    elif isinstance(module, Edge):
-        yield from _leaves(module.layer, reader, module.source, weight)
-    else:
-        yield Leaf(reader, source, weight, module)
-
-
-def _live(layer: Mixed) -> list[tuple[int, float | Tensor]]:
-    """`OpenLayer.live`, but one tensor of weights is taken apart at once: its gradient is then put together at once."""
-    if isinstance(layer.weights, Tensor):
-        return list(enumerate(layer.weights.unbind()))
-    return layer.live()

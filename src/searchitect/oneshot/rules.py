@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from searchitect.oneshot.gradients import first_order, second_order
+from searchitect.oneshot.gradients import constant, first_order, second_order
 
 if TYPE_CHECKING:
     from searchitect.oneshot.feed import Batch
@@ -36,7 +36,7 @@ def _bilevel(order: int, every: int, method: Relaxed, training: SupernetTraining
 
         logits = list(method.logits.values())
         if order == 1:
-            gradients = first_order(logits, partial(loss_on, held))
+            gradients = first_order(training.parameters, logits, partial(loss_on, held))
         else:
             schedule = training.method.schedule
             gradients = second_order(
@@ -60,14 +60,11 @@ def is_due(method: Relaxed, training: SupernetTraining, every: int) -> bool:
 
 def learn_weights(method: Relaxed, training: SupernetTraining, batch: Batch) -> float:
     """Draw weights of the options, and one step of the network's weights. The logits get no gradient."""
-    for values in method.logits.values():
-        values.requires_grad_(False)
-    method.relax(training)
-    loss = training.loss(batch)
+    with constant(list(method.logits.values())):
+        method.relax(training)
+        loss = training.loss(batch)
     loss.backward()  # type: ignore[no-untyped-call]
     training.update_weights()
-    for values in method.logits.values():
-        values.requires_grad_(True)
     return float(loss.detach())
 
 
