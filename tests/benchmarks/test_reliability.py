@@ -68,3 +68,20 @@ def test_few_or_equal_architectures_say_nothing() -> None:
     assert found["best_quarter"] is None
     said = " ".join(sentences("params", found, "accuracy"))
     assert "Nothing is shown: params, or the accuracy, is the same for all." in said
+
+
+def test_where_lower_is_better_all_is_said_of_the_scores_themselves() -> None:
+    rng = np.random.default_rng(0)
+    truth = 100 + rng.standard_normal(30)  # such as perplexities
+    estimates = -truth + 0.3 * rng.standard_normal(30)
+    found, turned = judge(estimates, truth, direction="min"), judge(estimates, -truth)
+    assert {key: found[key] for key in ("spearman", "kendall", "best_quarter")} == {
+        key: turned[key] for key in ("spearman", "kendall", "best_quarter")
+    }
+    assert found["spearman"]["low"] > 0
+    choice = found["choice"]
+    assert choice["best_score"] <= choice["score"]["value"] < choice["random_score"] == pytest.approx(truth.mean())
+    assert choice["score"]["low"] < choice["score"]["value"] < choice["score"]["high"]
+    assert choice["gain"]["value"] == pytest.approx(choice["random_score"] - choice["score"]["value"])
+    assert "Choosing by it lowers the validation perplexity by" in sentences("params", found, "validation perplexity")[-1]
+    assert not judge(-estimates, truth, direction="min")["is_shown"]

@@ -10,7 +10,6 @@ from searchitect.core import Constraint, Fidelity, Objective, Trial, TrialState
 from searchitect.oneshot.choices import open_choices
 from searchitect.oneshot.derive import log_probability
 from searchitect.oneshot.derived import DRAWS, LIKELY, Derived
-from searchitect.oneshot.option_costs import additive
 from searchitect.oneshot.relaxations.softmax import Softmax
 from searchitect.oneshot.relaxed import Relaxed
 from searchitect.oneshot.rules import bilevel
@@ -85,10 +84,10 @@ def test_log_probabilities_leave_out_what_is_not_known(probabilities):
     assert log_probability(CHOICES, probabilities, drawn.decisions) == pytest.approx(expected)
 
 
-def shares_of_wide(tmp_path, limits=(), penalties=()) -> float:
+def shares_of_wide(tmp_path, limits=(), objectives=(), cost_weight=0.1) -> float:
     """The mean probability of the option "wide" after some steps that learn from the penalties alone."""
-    method = Relaxed(Softmax(), bilevel(1), SCHEDULE, learning_rate=0.1, weight_decay=0.0, penalties=penalties)
-    method.limits = limits
+    method = Relaxed(Softmax(), bilevel(1), SCHEDULE, learning_rate=0.1, weight_decay=0.0, cost_weight=cost_weight)
+    method.limits, method.objectives = limits, objectives
     training(method, tmp_path)
     for _ in range(40):
         method.update_logits([torch.zeros_like(v) for v in method.logits.values()])
@@ -101,5 +100,41 @@ def test_a_limit_drives_the_expected_cost_below_it_and_no_further(tmp_path):
     assert shares_of_wide(tmp_path, [Constraint("params", "<=", 1e6)]) == pytest.approx(0.25, abs=0.01)
     tight = shares_of_wide(tmp_path, [Constraint("params", "<=", 150)])
     assert tight < 0.15
-    assert shares_of_wide(tmp_path, penalties=[("params", additive(0.1, 150))]) < tight
     assert shares_of_wide(tmp_path, [Constraint("accuracy", ">=", 0.5)]) == pytest.approx(0.25, abs=0.01)
+
+
+def test_a_cost_that_is_an_objective_is_driven_down_and_down(tmp_path):
+    small = [Objective("accuracy", "max"), Objective("params", "min")]
+    limit = [Constraint("params", "<=", 150)]
+    assert shares_of_wide(tmp_path, objectives=small) < shares_of_wide(tmp_path, limit) < 0.15
+    assert shares_of_wide(tmp_path, objectives=small, cost_weight=0.0) == pytest.approx(0.25, abs=0.01)
+    assert shares_of_wide(tmp_path, objectives=[Objective("params", "max")]) == pytest.approx(0.25, abs=0.01)
+
+
+def test_the_gradient_of_an_objective_is_the_weight_times_that_of_the_expected_cost_in_parts_of_its_reference(tmp_path):
+    method = Relaxed(Softmax(), bilevel(1), SCHEDULE, cost_weight=0.3)
+    method.objectives = [Objective("params", "min")]
+    training(method, tmp_path)
+    cost = method.costs["params"]
+    assert method.reference("params") == cost.mean == pytest.approx(float(cost.expected(method_shares(method))), rel=1e-2)
+    values = method.logits["normal/0/edges/0/op"]
+    (slope,) = torch.autograd.grad(method._penalty(), values)
+    sizes = torch.tensor([0.0, 0.0, 110.0, 32.0])  # 6 to 8 and back, 6 to 2 and back; the edge is surely there
+    p = values.detach().softmax(0)
+    assert slope.tolist() == pytest.approx((0.3 * p * (sizes - (p * sizes).sum()) / cost.mean).tolist(), abs=1e-6)
+    method.limits = [Constraint("params", "<=", 1e6), Constraint("params", "<", 5e5)]
+    assert method.reference("params") == 5e5
+
+
+def method_shares(method: Relaxed) -> dict:
+    return {path: values.detach().softmax(0) for path, values in method.logits.items()}
+
+
+def test_costs_that_were_measured_survive_an_interruption(tmp_path):
+    first, again = (Relaxed(Softmax(), bilevel(1), SCHEDULE) for _ in range(2))
+    for method in (first, again):
+        method.objectives = [Objective("latency", "min")]
+        training(method, tmp_path)
+    again.load(first.state())
+    assert again.costs["latency"].parts == first.costs["latency"].parts
+    assert again.reference("latency") == first.reference("latency")

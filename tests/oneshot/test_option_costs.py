@@ -10,7 +10,7 @@ from searchitect.networks import build
 from searchitect.networks.darts import build as build_darts
 from searchitect.networks.mixed import Mixed, choose_options
 from searchitect.networks.open_layers import OpenRepeat
-from searchitect.oneshot.option_costs import above, additive, expected_cost, proportional
+from searchitect.oneshot.option_costs import above, additive, expected_cost
 from searchitect.spaces.darts import Darts
 
 from .tiny import Tiny
@@ -107,8 +107,14 @@ def test_latencies_are_measured_and_the_network_is_afterwards_as_before():
 
 def test_penalties_by_hand():
     cost = torch.tensor(150.0)
-    assert float(additive(0.1, 100.0)(cost)) == pytest.approx(0.05)
-    assert float(additive(0.1, 100.0)(cost / 3)) == pytest.approx(-0.05)
-    assert float(proportional(0.01)(cost)) == pytest.approx(1.5)
-    assert float(above(100.0)(cost)) == pytest.approx(0.5)
-    assert float(above(200.0)(cost)) == 0
+    assert float(additive(cost, 0.1, 100.0)) == pytest.approx(0.05)
+    assert float(additive(cost / 3, 0.1, 100.0)) == pytest.approx(-0.05)
+    assert float(above(cost, 100.0)) == pytest.approx(0.5)
+    assert float(above(cost, 200.0)) == 0
+
+
+def test_what_was_measured_is_kept_in_the_place_of_another_measurement():
+    found = expected_cost(chain(), torch.zeros(1, 3), "params")
+    assert found.mean == pytest.approx((9 + 24) + (12 + 28) / 2 + 4)
+    found.load(2 * found.state())
+    assert found.of({"a": "thick", "b": 2}) == 2 * (48 + 28 + 4)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from searchitect.core import Objective
+from searchitect.oneshot.feed import Batch
 from searchitect.oneshot.method import Schedule
 from searchitect.oneshot.relaxation import Relaxation
 from searchitect.oneshot.relaxations.binary_gates import BinaryGates
@@ -158,7 +159,7 @@ def test_single_level_learns_both_from_one_batch(tmp_path: Path) -> None:
     told: list[list[torch.Tensor]] = []
     searched.update_logits = lambda gradients: told.append(list(gradients))  # type: ignore[method-assign, assignment]
     made._seed_step()
-    searched.step(made, batch, (batch[0] + torch.nan, batch[1]))
+    searched.step(made, batch, Batch(batch.x + torch.nan, batch.y))
     torch.testing.assert_close(weight.detach(), expected)
     assert all(torch.equal(found, exact) for found, exact in zip(told[0], by_logits, strict=True))
 

@@ -8,8 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from searchitect.core import Objective
 from searchitect.oneshot.choices import Choice
 from searchitect.oneshot.method import Schedule
+from searchitect.oneshot.option_costs import ExpectedCost
 from searchitect.oneshot.relaxation import Weights
 from searchitect.oneshot.relaxations.categorical import Categorical
 from searchitect.oneshot.relaxed import Relaxed, Rule
@@ -136,6 +138,27 @@ def test_the_score_function_has_the_gradient_of_the_expected_loss() -> None:
         # the baseline follows the same networks, so that a tenth of each network's own reward is taken from it
         assert found.tolist() == pytest.approx((0.9 * slope).tolist(), abs=0.025)
         assert slope.abs().max() > 0.06
+
+
+def test_a_cost_multiplies_the_reward() -> None:
+    """The gradient is that of the expected logarithm of likelihood * (reference / cost) ** w, enumerated."""
+    method, training, told = searched(score_function(10, cost_weight=0.5))
+    method.objectives = [Objective("accuracy", "max"), Objective("params", "min")]
+    method.costs = {
+        "params": ExpectedCost({(): 1.0, (("a", (1,)),): 9.0, (("b", (2,)),): 3.0}, {c.path: (c.labels, None) for c in CHOICES})
+    }
+    assert method.reference("params") == 1 + 4.5 + 1
+    sizes = torch.tensor([[1.0, 1.0, 4.0], [10.0, 10.0, 13.0]])
+    for _ in range(400):
+        method.rule(method, cast(SupernetTraining, training), OWN, HELD)
+    a, b = method.logits["a"], method.logits["b"]
+    expected = (a.softmax(0)[:, None] * b.softmax(0)[None, :] * (LOSSES + 0.5 * (sizes / 6.5).log())).sum()
+    plain = (a.softmax(0)[:, None] * b.softmax(0)[None, :] * LOSSES).sum()
+    exact, without = (torch.autograd.grad(value, [a, b]) for value in (expected, plain))
+    for place, slope in enumerate(exact):
+        found = torch.stack([gradients[place] for gradients in told]).mean(0)
+        assert found.tolist() == pytest.approx((0.9 * slope).tolist(), abs=0.03)
+    assert (exact[0] - without[0]).abs().max() > 0.1
 
 
 def test_the_baseline_follows_the_mean_reward_almost_fully_and_is_saved() -> None:

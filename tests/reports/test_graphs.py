@@ -144,6 +144,19 @@ SQUARE = {
     "cells": 5,
     "cell": [["nor_conv_3x3"], ["none", "nor_conv_1x1"], ["skip_connect", "avg_pool_3x3", "nor_conv_3x3"]],
 }
+GENETIC = {
+    "stages": [{"filters": 8, "nodes": 4, "edges": edges} for edges in ([[0, 1], [0, 2], [1, 2]], [], [[0, 3], [1, 3]])],
+    "hidden": 128,
+    "dropout": 0.5,
+}
+ACTIVE = {
+    "nodes": [
+        {"op": "residual", "filters": 32, "kernel": 3, "from": [0]},
+        {"op": "max_pool", "from": [1]},
+        {"op": "sum", "from": [1, 2]},
+        {"op": "concat", "from": [3, 3]},
+    ]
+}
 ALL = {
     "pairwise": DARTS_V2,
     "vertices": VERTICES,
@@ -151,6 +164,8 @@ ALL = {
     "hierarchical": HIERARCHICAL,
     "wired": WIRED,
     "block": BLOCK,
+    "genetic": GENETIC,
+    "active": ACTIVE,
     "tree": TREE,
     "darts-rnn": DARTS_RNN,
     "enas-rnn": ENAS_RNN,
@@ -187,7 +202,7 @@ def test_published_architectures_are_drawn_legibly(name: str) -> None:
 SAMPLED = ("amoebanet", "darts", "enas-micro", "nasbench101", "nasbench201", "nasnet", "pnas")
 
 
-@pytest.mark.parametrize("name", [*SAMPLED, "blockqnn", "hierarchical"])
+@pytest.mark.parametrize("name", [*SAMPLED, "blockqnn", "cgp-cnn", "genetic-cnn", "hierarchical"])
 def test_samples_of_the_cell_spaces_are_drawn_legibly(name: str) -> None:
     space = make_space(name, IMAGE)
     for seed in range(20 if name in SAMPLED else 2):

@@ -3,6 +3,7 @@ import random
 import pytest
 
 from searchitect.core import Fidelity, Objective, SettingError, Trial, TrialState
+from searchitect.core.trial import CUT_SHORT
 from searchitect.metrics.intervals import relative_improvement_of_one
 from searchitect.search.supernet_evidence import evidence
 from searchitect.testing.toys import CountOnes
@@ -33,6 +34,29 @@ def test_points_tell_where_an_architecture_came_from_and_both_its_scores():
     assert found["points"][1]["key"] == "1"
     assert found["kendall"]["value"] == 1
     assert found["spearman"]["value"] == 1
+
+
+def test_a_random_one_that_was_chosen_too_is_trained_once_and_is_a_random_one() -> None:
+    searched = {n: trial(n, score) for n, score in enumerate([0.5, 0.4, 0.3])}
+    first, second, third = (trial(100 + n, score, n) for n, score in enumerate([0.95, 0.94, 0.93]))
+    found = evidence([first, second], [third, second], searched, MAX, 2)
+    assert [(p["trial"], p["origin"]) for p in found["points"]] == [(100, "derived"), (101, "random"), (102, "random")]
+    assert "2 random ones" in found["sentences"][0]
+    assert len(found["sentences"]) == 2
+
+
+def test_what_was_cut_short_is_left_out_and_what_was_hopeless_is_not() -> None:
+    searched = {n: trial(n, score) for n, score in enumerate([0.5, 0.4, 0.3, 0.2])}
+    final = [trial(100 + n, score, n) for n, score in enumerate([0.95, 0.94, 0.2, 0.1])]
+    for place, reason in ((2, "hopeless"), (3, CUT_SHORT)):
+        final[place].state, final[place].reason = TrialState.PRUNED, reason
+    found = evidence(final[:1], final[1:], searched, MAX, 5)
+    assert [p["trial"] for p in found["points"]] == [100, 101, 102]
+    assert found["cut"] == 1
+    assert "Only 3 random architectures were there to compare with, not 5" in found["sentences"][1]
+    assert "1 trainings were cut short" in found["sentences"][2]
+    final[0].state, final[0].reason = TrialState.PRUNED, CUT_SHORT
+    assert "its own training gave no score" in evidence(final[:1], final[1:], searched, MAX)["sentences"][0]
 
 
 def test_nothing_is_called_better_where_the_interval_holds_0():

@@ -21,31 +21,39 @@ LEAST_QUARTER: Final = 5
 
 
 def judge(
-    estimates: Sequence[float], truth: Sequence[float], baseline: Sequence[float] | None = None, of: int = 10
+    estimates: Sequence[float],
+    truth: Sequence[float],
+    baseline: Sequence[float] | None = None,
+    of: int = 10,
+    direction: str = "max",
 ) -> dict[str, Any]:
     """All that is said about an estimate.
 
     Args:
         estimates: one per architecture, higher is better; finite or minus infinity.
-        truth: their scores after a whole training, finite.
+        truth: their scores after a whole training, finite; the better the higher, or, where ``direction`` is "min", the lower.
         baseline: their numbers of parameters, where known: what every estimate must be compared with.
         of: among how many architectures one chooses; at most half of those there are.
+        direction: "max", or "min": of the truth.
 
     Returns:
-        JSON data: ``architectures``, ``spearman``, ``kendall``, ``best_quarter`` (the same two; ``None`` with too few), ``params``
-        (the same two), each {value, low, high}; ``choice``: see `choose`; ``is_shown``: whether the interval of Spearman lies above 0.
+        JSON data: ``architectures``, ``direction``, ``spearman``, ``kendall``, ``best_quarter`` (the same two; ``None`` with too few), ``params``
+        (the same two), each {value, low, high}, above 0 where what is estimated to be better is better; ``choice``: see `choose`, with a
+        gain above 0 where the chosen one is better than a blind choice; ``is_shown``: whether the interval of Spearman lies above 0.
 
     Raises:
         SettingError: for fewer than 4 architectures.
     """
     if len(truth) < LEAST:
         raise SettingError(f"at least {LEAST} architectures with a score are needed, got {len(truth)}: raise k")
-    ours, true = np.asarray(estimates, np.float64), np.asarray(truth, np.float64)
+    sign = 1.0 if direction == "max" else -1.0
+    ours, true = np.asarray(estimates, np.float64), sign * np.asarray(truth, np.float64)
     best = np.argsort(-true, kind="stable")[: len(true) // 4]
-    found: dict[str, Any] = {"architectures": len(true), **_correlations(ours, true)}
+    found: dict[str, Any] = {"architectures": len(true), "direction": direction, **_correlations(ours, true)}
     found["best_quarter"] = _correlations(ours[best], true[best]) if len(best) >= LEAST_QUARTER else None
     found["params"] = None if baseline is None else _correlations(np.asarray(baseline, np.float64), true)
-    found["choice"] = choose(ours, true, max(2, min(of, len(true) // 2)))
+    choice = choose(ours, true, max(2, min(of, len(true) // 2)))
+    found["choice"] = choice if sign > 0 else _turned(choice)
     found["is_shown"] = found["spearman"]["low"] is not None and found["spearman"]["low"] > 0
     return found
 
@@ -128,7 +136,12 @@ def sentences(name: str, found: dict[str, Any], metric: str) -> list[str]:
             f"It ranks, but no gain from choosing by it is shown: {gain['value']:+.4f}, 95 % interval {_range(gain, '+.4f')}."
         )
     else:
-        said.append(f"Choosing by it gains {gain['value']:+.4f} {metric}, 95 % interval {_range(gain, '+.4f')}.")
+        what = (
+            f"gains {gain['value']:+.4f} {metric}"
+            if found["direction"] == "max"
+            else f"lowers the {metric} by {gain['value']:.4f}"
+        )
+        said.append(f"Choosing by it {what}, 95 % interval {_range(gain, '+.4f')}.")
     return said
 
 
@@ -138,6 +151,17 @@ def _correlations(a: _Array, b: _Array) -> dict[str, Any]:
         return {"value": _known(correlation(a, b)), "low": _known(low), "high": _known(high)}
 
     return {"spearman": one(spearman), "kendall": one(kendall)}
+
+
+def _turned(choice: dict[str, Any]) -> dict[str, Any]:
+    """What `choose` said of scores times -1, of the scores themselves; a gain stays one."""
+    score = choice["score"]
+    return {
+        **choice,
+        "score": {"value": -score["value"], "low": -score["high"], "high": -score["low"]},
+        "random_score": -choice["random_score"],
+        "best_score": -choice["best_score"],
+    }
 
 
 def _with_interval(value: float, resampled: _Array) -> dict[str, float]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from searchitect.core.architecture import Architecture
 from searchitect.core.errors import SettingError
@@ -22,6 +22,10 @@ class TrialState(StrEnum):
     @property
     def is_finished(self) -> bool:
         return self not in (TrialState.WAITING, TrialState.RUNNING)
+
+
+CUT_SHORT: Final = "the budget ended during its training"
+"""The reason of a pruned trial whose training had no time to come to its end."""
 
 
 @dataclass(frozen=True, order=True)

@@ -8,10 +8,10 @@ Running averages of a supernet belong to no network in it (both papers). So they
 some training data (``recalibrated``), or those of each evaluated batch are used (``batch``).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -20,12 +20,18 @@ from torch.nn.functional import cross_entropy
 from searchitect.core import Estimator, Job, Measurement, SettingError, Space
 from searchitect.networks import build
 from searchitect.networks.mixed import OpenLayer, choose_options, mixed_layers
-from searchitect.tasks import Task, TextEncoder, measure, text_metrics
+from searchitect.tasks import State, Task, TextEncoder, measure, read_batch, text_metrics
+from searchitect.training.batches import Batches
 from searchitect.training.checkpoint import read_tensors
 
 NORMALISATIONS: Final = ("recalibrated", "batch", "running")
+Batch: TypeAlias = tuple[Tensor, Tensor]
+"""Inputs ready for the network, and what is to be answered."""
+
 TEXT_SHARE: Final = 8
 """Of a text, whose outputs are large, a batch has one segment for so many examples of other tasks."""
+COLUMN_SEGMENTS: Final = 8
+"""A text is read in columns side by side, the state carried on; none is shorter than so many segments, unless there are but two columns."""
 
 
 class SharedWeights(Estimator):
@@ -67,7 +73,7 @@ class SharedWeights(Estimator):
         self.rows, self.batch_size, self.recalibration_rows = rows, batch_size, recalibration_rows
         self._network: nn.Module | None = None
         self._layers: Mapping[str, list[OpenLayer]] = {}
-        self._batches: dict[tuple[str, int], list[Tensor]] = {}
+        self._batches: dict[tuple[str, int], list[Batch]] = {}
 
     def evaluate(self, job: Job) -> Measurement:
         task: Task = job.task
@@ -76,23 +82,14 @@ class SharedWeights(Estimator):
         rows = max(2, round(min(self.rows, len(task.valid)) * job.fidelity.data))
         with torch.inference_mode():
             if self.normalisation == "recalibrated":
-                recalibrate(network, self._ready(task, "train", self.recalibration_rows))
+                known = (x for x, _ in self._ready(task, "train", self.recalibration_rows))
+                recalibrate(network, known, _reader(task, network))
             with batch_statistics(network) if self.normalisation == "batch" else nullcontext():
+                read, valid = _reader(task, network), self._ready(task, "valid", rows)
                 if isinstance(task.encoder, TextEncoder):
-                    return Measurement(text_metrics(self._token_loss(network, task, rows), task.encoder.unit))
-                outputs = torch.cat([network(x).float() for x in self._ready(task, "valid", rows)])
+                    return Measurement(text_metrics(_token_loss(read, valid), task.encoder.unit))
+                outputs = torch.cat([read(x).float() for x, _ in valid])
         return Measurement(measure(task.info, outputs, task.valid.y[:rows], task.target_mean, task.target_std))
-
-    def _token_loss(self, network: nn.Module, task: Task, rows: int) -> float:
-        """Mean cross-entropy of the first segments of a text, in nats per token; each begins without a state."""
-        y = task.valid.y[:rows]
-        batches = self._ready(task, "valid", rows)
-        parts = torch.split(y.long(), [len(x) for x in batches])
-        losses = (
-            cross_entropy(network(x).flatten(0, 1).float(), part.flatten(), reduction="sum")
-            for x, part in zip(batches, parts, strict=True)
-        )
-        return sum(map(float, losses)) / y.numel()
 
     def _supernet(self, job: Job) -> nn.Module:
         if self._network is None:
@@ -106,14 +103,23 @@ class SharedWeights(Estimator):
             self._network, self._layers = network.eval(), mixed_layers(network)
         return self._network
 
-    def _ready(self, task: Task, part: str, rows: int) -> list[Tensor]:
-        """The first rows, which were shuffled when the data were split, in batches of two or more, ready for the network; made once."""
+    def _ready(self, task: Task, part: str, rows: int) -> list[Batch]:
+        """The first rows, which were shuffled when the data were split, in batches of two or more, ready for the network; made once.
+
+        Those of a text, which is in order, in columns: each row of a batch goes on where that of the batch before ended.
+        """
         if (part, rows) not in self._batches:
-            x = (task.train if part == "train" else task.valid).x[:rows]
-            size = self.batch_size if not task.info.is_text else max(2, self.batch_size // TEXT_SHARE)
-            found = [task.preprocess(batch) for batch in torch.tensor_split(x, max(1, len(x) // size))]
+            data = task.train if part == "train" else task.valid
+            rows = min(rows, len(data))
+            if task.info.is_text:
+                columns = min(self.batch_size // TEXT_SHARE, rows // COLUMN_SEGMENTS)
+                cut = Batches(rows, min(rows, max(2, columns)), in_order=True)
+                places = list(cut.order(0, 0, cut.per_epoch))
+            else:
+                places = list(torch.tensor_split(torch.arange(rows), max(1, rows // self.batch_size)))
+            found = [(task.preprocess(data.x[taken]), data.y[taken]) for taken in places]
             if task.info.is_image:
-                found = [batch.contiguous(memory_format=torch.channels_last) for batch in found]
+                found = [(x.contiguous(memory_format=torch.channels_last), y) for x, y in found]
             self._batches[part, rows] = found
         return self._batches[part, rows]
 
@@ -121,8 +127,14 @@ class SharedWeights(Estimator):
         return {**self.__dict__, "_network": None, "_layers": {}, "_batches": {}}  # a worker reads the file itself
 
 
-def recalibrate(network: nn.Module, batches: Iterable[Tensor]) -> None:
-    """Replace the statistics of every batch normalisation that runs by their averages over ``batches``. Leaves evaluation mode."""
+def recalibrate(network: nn.Module, batches: Iterable[Tensor], read: Callable[[Tensor], Tensor] | None = None) -> None:
+    """Replace the statistics of every batch normalisation that runs by their averages over ``batches``. Leaves evaluation mode.
+
+    Args:
+        network: whose they are.
+        batches: inputs, ready for the network.
+        read: has the network read one; ``None``: the network itself.
+    """
     network.eval()
     layers = _normalisations(network)
     momenta = {layer: layer.momentum for layer in layers}
@@ -132,7 +144,7 @@ def recalibrate(network: nn.Module, batches: Iterable[Tensor]) -> None:
         layer.training = True
     try:
         for x in batches:
-            network(x)
+            (read or network)(x)
     finally:
         _restore(momenta)
 
@@ -150,6 +162,25 @@ def batch_statistics(network: nn.Module) -> Iterator[None]:
         yield
     finally:
         _restore(momenta)
+
+
+def _reader(task: Task, network: nn.Module) -> Callable[[Tensor], Tensor]:
+    """What has a network read one batch after the other; of a text it carries its state on."""
+    state: State = None
+
+    def read(x: Tensor) -> Tensor:
+        nonlocal state
+        outputs, state = read_batch(task.info, network, x, state)
+        found: Tensor = outputs
+        return found
+
+    return read
+
+
+def _token_loss(read: Callable[[Tensor], Tensor], batches: Sequence[Batch]) -> float:
+    """Mean cross-entropy of a text, in nats per token."""
+    losses = [cross_entropy(read(x).flatten(0, 1).float(), y.flatten().long(), reduction="sum") for x, y in batches]
+    return sum(map(float, losses)) / sum(y.numel() for _, y in batches)
 
 
 def _restore(momenta: Mapping[Any, Any]) -> None:

@@ -25,6 +25,7 @@ class Derived(Strategy):
         probabilities: by path of the choice.
         never: labels that the derived architecture does not take where there is another one.
         first: the decisions of the derived architecture, where the method derives it in a way of its own.
+        said: what the method has to say of it, for the report.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"sample", "open"})
@@ -40,9 +41,10 @@ class Derived(Strategy):
         choices: Sequence[Choice] | None = None,
         never: Collection[str] = (),
         first: Mapping[str, Any] | None = None,
+        said: Sequence[str] = (),
     ) -> None:
         super().__init__(space, objectives, seed=seed)
-        self.probabilities, self.never = probabilities, tuple(never)
+        self.probabilities, self.never, self.said = probabilities, tuple(never), list(said)
         self.choices = list(choices) if choices is not None else open_choices(space)
         self.derived = space.decide(first) if first is not None else most_likely(space, self.choices, probabilities, self.never)
         self._judged: set[str] = set()
@@ -81,14 +83,13 @@ class Derived(Strategy):
                 self.derived, self._is_sought, self._replaced = trial.architecture, False, True
 
     def notes(self) -> list[str]:
-        """Whether the derived architecture had to give way to the limits, for the report."""
+        """What the method said, and whether the derived architecture had to give way to the limits, for the report."""
         if self._is_sought:
-            return ["the derived architecture is over a limit, and so is every likely one that was looked at"]
+            return [*self.said, "the derived architecture is over a limit, and so is every likely one that was looked at"]
         if self._replaced:
-            return [
-                "the derived architecture is over a limit: the likeliest of many draws that keeps the limits is taken in its place"
-            ]
-        return []
+            replaced = "the likeliest of many draws that keeps the limits is taken in its place"
+            return [*self.said, f"the derived architecture is over a limit: {replaced}"]
+        return list(self.said)
 
     def _likely_first(self) -> list[Architecture]:
         """Different draws, the likeliest first."""

@@ -133,13 +133,14 @@ class Enas(Method):
 
     def reward(self, training: SupernetTraining, decisions: Mapping[str, Any], batch: Batch) -> float:
         """Of a network on one batch, its own statistics in batch normalisation: accuracy; of a language model 80 / perplexity; else minus the
-        loss. Neither weights nor running statistics change."""
+        loss. Neither weights nor running statistics change. A language model begins without a state, as in the released code: one that
+        another cell left behind would count against it."""
         training.take(decisions)
         with torch.no_grad(), batch_statistics(training.network):
             if training.task.info.is_classification:
-                found = float((training.network(batch[0]).argmax(1) == batch[1]).float().mean())
+                found = float((training.network(batch.x).argmax(1) == batch.y).float().mean())
             else:
-                loss = float(training.loss(batch))
+                loss = float(training.loss(batch.alone()))
                 found = PERPLEXITY_SCALE / math.exp(min(loss, 50.0)) if training.task.info.is_text else -loss
         training.network.train()
         return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from torch import Tensor
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from searchitect.oneshot.training import SupernetTraining
 
 
+OPTIMIZERS: Final = ("sgd", "adam")
+
+
 @dataclass(frozen=True)
 class Schedule:
     """How the weights of a supernet are trained. The defaults are those of DARTS's search on CIFAR-10.
@@ -23,9 +26,12 @@ class Schedule:
     Attributes:
         epochs: passes over the part of the data that the weights learn from; a budget of time may end it earlier.
         batch_size: examples of a step; never more than a quarter of the rows.
-        learning_rate, learning_rate_min: of SGD, at the beginning and at the end of half a cosine.
-        momentum, weight_decay: of SGD.
-        nesterov: look ahead with the momentum.
+        optimizer: "sgd", or "adam", with which the weights of a language model learn in far fewer steps. The virtual step of a second order
+            is one of SGD all the same.
+        learning_rate, learning_rate_min: at the beginning and at the end of half a cosine.
+        weight_decay: added to the gradient.
+        momentum: of SGD; Adam has its own moments.
+        nesterov: of SGD: look ahead with the momentum.
         gradient_clip: largest norm of the gradient; 0: not clipped.
         train_share: part of the training data that the weights learn from; the architecture learns from the rest. 1: all of it, for both.
         augmented: shift and mirror images.
@@ -33,6 +39,7 @@ class Schedule:
 
     epochs: float = 50.0
     batch_size: int = 64
+    optimizer: str = "sgd"
     learning_rate: float = 0.025
     learning_rate_min: float = 0.001
     momentum: float = 0.9
@@ -56,6 +63,8 @@ class Schedule:
         for name, (low, high) in ranges.items():
             if not low <= getattr(self, name) <= high:
                 raise SettingError(f"{name} must lie in [{low:g}, {high:g}], got {getattr(self, name)}")
+        if self.optimizer not in OPTIMIZERS:
+            raise SettingError(f"optimizer must be one of {', '.join(OPTIMIZERS)}, got {self.optimizer!r}")
 
 
 class Method(ABC):
@@ -66,11 +75,15 @@ class Method(ABC):
 
     Attributes:
         share: part of a search's time that training the supernet takes; the rest is for judging candidates with its weights.
+        closing: part of the training's time that is kept for `finish`.
         limits: hard ones on costs, which candidates have to meet: a method may learn decisions that keep them. Set before `begin`.
+        objectives: of the run: a method may learn decisions that keep its costs small. Set before `begin`.
     """
 
     share: float = 0.75
+    closing: float = 0.0
     limits: Sequence[Constraint] = ()
+    objectives: Sequence[Objective] = ()
 
     def __init__(self, schedule: Schedule) -> None:
         self.schedule = schedule

@@ -7,7 +7,7 @@ The cost of a network is taken as the sum over its layers. That is exact for par
 are measured one by one miss what runs between them. A choice of a size, whose options share one layer, is counted at its largest.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, Final, TypeAlias
@@ -54,6 +54,11 @@ class ExpectedCost:
             total = total + factor
         return total
 
+    @property
+    def mean(self) -> float:
+        """The expected cost where all options of a choice are equally likely."""
+        return float(self.expected({}))
+
     def of(self, decisions: Mapping[str, Any]) -> float:
         """The cost of the architecture that ``decisions`` make."""
         there = {}
@@ -61,6 +66,14 @@ class ExpectedCost:
             named = decisions.get(path, []) if k is not None else [decisions[path]] if path in decisions else []
             there[path] = {place for place, label in enumerate(labels) if label in named}
         return sum(cost for found, cost in self.parts.items() if all(there[path] & set(places) for path, places in found))
+
+    def state(self) -> Tensor:
+        """What was measured, to go on with after an interruption: another measurement would differ."""
+        return torch.tensor(list(self.parts.values()), dtype=torch.float64)
+
+    def load(self, state: Tensor) -> None:
+        """Take what `state` gave of a network of the same space."""
+        self.parts = dict(zip(self.parts, state.tolist(), strict=True))
 
     def _presence(self, path: str, given: Tensor | None) -> Tensor:
         labels, k = self.taken[path]
@@ -177,20 +190,14 @@ def _as_it_is_built(network: nn.Module) -> Iterator[None]:
             module.training = mode
 
 
-Penalty: TypeAlias = Callable[[Tensor], Tensor]
-"""From an expected cost to what is added to the loss by which the decisions are learned."""
+def additive(cost: Tensor, weight: float, reference: float) -> Tensor:
+    """``weight * (cost - reference) / reference``: ProxylessNAS, in its code with the weight 0.1 (lambda).
+
+    Its gradient is that of ``eta * cost``, SNAS's equation 12, with eta = weight / reference.
+    """
+    return weight * (cost - reference) / reference
 
 
-def additive(weight: float, reference: float) -> Penalty:
-    """``weight * (E - reference) / reference``, ProxylessNAS, in its code with the weight 0.1."""
-    return lambda cost: weight * (cost - reference) / reference
-
-
-def proportional(weight: float) -> Penalty:
-    """``weight * E``, SNAS, equation 12, where the weight is eta."""
-    return lambda cost: weight * cost
-
-
-def above(limit: float, weight: float = 1.0) -> Penalty:
-    """``weight * (E - limit) / limit`` where the limit is exceeded, otherwise nothing: below it no network is any better for being small."""
-    return lambda cost: weight * ((cost - limit) / limit).clamp(min=0.0)
+def above(cost: Tensor, limit: float, weight: float = 1.0) -> Tensor:
+    """``weight * (cost - limit) / limit`` where the limit is exceeded, otherwise nothing: below it no network is any better for being small."""
+    return weight * ((cost - limit) / limit).clamp(min=0.0)

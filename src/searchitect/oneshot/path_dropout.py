@@ -48,12 +48,10 @@ class PathDropout(Method):
         self._layers = {path: layers[0] for path, layers in mixed_layers(training.network).items()}
 
     def step(self, training: SupernetTraining, batch: Batch, held: Batch) -> float:
-        x, y = batch
-        parts = max(1, len(x) // self.ghost)
         total = 0.0
-        for part in zip(x.tensor_split(parts), y.tensor_split(parts), strict=True):
+        for part in batch.split(max(1, len(batch.x) // self.ghost)):
             training.set_weights(self.draw(training))
-            loss = training.loss(part) * (len(part[0]) / len(x))
+            loss = training.loss(part) * (len(part.x) / len(batch.x))
             loss.backward()  # type: ignore[no-untyped-call]
             total += float(loss.detach())
         for parameter in training.parameters:  # of a path that was only run to be multiplied by 0

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from searchitect.core import SettingError
-from searchitect.oneshot.derive import most_likely
+from searchitect.oneshot.derive import Probabilities, most_likely
 from searchitect.oneshot.rules import learn_weights
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ def perturbation(tune: float = 0.2) -> Selection:
 
     Then, of each choice of several, again in random order, leave out one option after the other: the one without which the loss is the
     lowest. After each decision the supernet is trained on. As in the authors' code, its normalisations use the statistics of the batch.
+
+    Where the training has a limit of time, each decision takes at most its even share of what is left; those for which nothing is left take
+    the likeliest options, and it is said.
 
     Args:
         tune: steps of this training in all, as a share of those of the search, at least 0; the paper has 5 epochs after each decision.
@@ -48,14 +51,39 @@ def _select(tune: float, method: Relaxed, training: SupernetTraining) -> Mapping
     steps = int(tune * training.steps / max(1, len(single) + len(several)))
     (held,) = training.held_feed.go(training.steps, training.steps + 1)
     training.network.train()
-    for turn, choice in enumerate([*single, *several]):
+    made, order = 0, [*single, *several]
+    for choice in order:
+        left = training.seconds_left()
+        if left is not None and left <= 0:
+            break
         kept = _strongest(method, training, choice, held) if choice.k is None else _pruned(method, training, choice, held)
         method.fixed[choice.path] = [float(place in kept) for place in range(len(choice.labels))]
-        first = training.steps + turn * steps
+        first = training.steps + made * steps
+        enough = None if left is None else left * (1 - 1 / (len(order) - made))  # for the decisions that follow
         for batch in training.feed.go(first, first + steps):
+            if enough is not None and (training.seconds_left() or 0.0) < enough:
+                break
             learn_weights(method, training, batch)
+        made += 1
+    decided = _decided(method, training, order[made:])
+    decisions = dict(most_likely(training.space, training.choices, decided, method.never).decisions)
+    if made == len(order):
+        return {"decisions": decisions}
+    note = f"the time ended after {made} of {len(order)} decisions by perturbation: the others took the likeliest options"
+    return {"decisions": decisions, "notes": [note]}
+
+
+def _decided(method: Relaxed, training: SupernetTraining, open_: Collection[Choice]) -> Probabilities:
+    """What was decided, and how likely options are where nothing was."""
     decided = {path: [float(w) for w in weights] for path, weights in method.fixed.items()}
-    return most_likely(training.space, training.choices, decided, method.never).decisions
+    likely = method.probabilities()
+    usual = most_likely(training.space, training.choices, likely, method.never).decisions
+    for choice in open_:
+        if choice.k is None:
+            decided[choice.path] = list(likely[choice.path])
+        elif choice.path in usual:  # by the strength that its options had before any of them was decided
+            decided[choice.path] = [float(label in usual[choice.path]) for label in choice.labels]
+    return decided
 
 
 def _strongest(method: Relaxed, training: SupernetTraining, choice: Choice, held: Batch) -> list[int]:

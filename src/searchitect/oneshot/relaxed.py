@@ -8,13 +8,13 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 
-from searchitect.core import Objective, Space, Strategy
+from searchitect.core import Objective, SettingError, Space, Strategy
 from searchitect.oneshot.choices import Choice
 from searchitect.oneshot.derive import Probabilities, concentration, most_likely
 from searchitect.oneshot.derived import Derived
 from searchitect.oneshot.feed import Batch
 from searchitect.oneshot.method import Method, Outcome, Schedule
-from searchitect.oneshot.option_costs import KINDS, ExpectedCost, Penalty, above, expected_cost
+from searchitect.oneshot.option_costs import KINDS, ExpectedCost, above, additive, expected_cost
 from searchitect.oneshot.relaxation import Relaxation, Weights
 from searchitect.oneshot.training import SupernetTraining
 
@@ -26,7 +26,11 @@ Guard = Callable[["Relaxed", SupernetTraining, Mapping[str, Any]], dict[str, Any
 decisions of the architecture that is to be derived (`searchitect.oneshot.guards`)."""
 
 Selection = Callable[["Relaxed", SupernetTraining], Mapping[str, Any]]
-"""Derives the architecture from the trained supernet in a way of its own; gives its decisions."""
+"""Derives the architecture from the trained supernet in a way of its own, in the time that the training has left; gives its ``decisions``,
+and under ``notes`` sentences for the report."""
+
+SELECTION_SHARE = 0.3
+"""Part of the training's time that is kept for a selection."""
 
 
 @final
@@ -44,14 +48,16 @@ class Relaxed(Method):
         never: labels that the derived architecture does not take where there is another one, such as "none" in DARTS.
         guard: stops the search early where it goes wrong.
         selection: derives the architecture; ``None``: the most likely options (`searchitect.oneshot.derive.most_likely`).
-        penalties: (params, macs or latency; from the expected cost of that kind to what is added to the loss of the logits), see
-            `searchitect.oneshot.option_costs`. Each of the method's limits adds one that is felt where the expected cost is over it.
+        cost_weight: of each cost (params, macs or latency) that is an objective of the run, in the loss of the logits: so many times the
+            expected cost, in parts of the limit on it or, without one, of the mean over all networks of the supernet; at least 0. Each of
+            the run's limits on a cost adds a term of its own, which is felt where the expected cost is over it.
 
     Attributes:
         choices: all of the supernet.
         logits: path -> parameter [options], of every relaxed choice.
         fixed: path -> weights of its options in the place of those that the relaxation gives.
         kept: what a rule keeps from step to step, by name; it is saved and restored.
+        costs: kind -> the expected cost, of the costs that are objectives or limited.
     """
 
     def __init__(
@@ -68,18 +74,20 @@ class Relaxed(Method):
         never: Sequence[str] = ("none",),
         guard: Guard | None = None,
         selection: Selection | None = None,
-        penalties: Sequence[tuple[str, Penalty]] = (),
+        cost_weight: float = 0.1,
     ) -> None:
         super().__init__(schedule)
+        check_cost_weight(cost_weight)
         self.relaxation, self.rule = relaxation, rule
         self.learning_rate, self.betas, self.weight_decay = learning_rate, betas, weight_decay
         self.warm_up, self.weighs_edges, self.never = warm_up, weighs_edges, tuple(never)
-        self.guard, self.selection, self.penalties = guard, selection, tuple(penalties)
+        self.guard, self.selection, self.cost_weight = guard, selection, cost_weight
+        self.closing = SELECTION_SHARE if selection is not None else 0.0
         self.logits: dict[str, nn.Parameter] = {}
         self.fixed: dict[str, Weights] = {}
         self.kept: dict[str, Tensor] = {}
         self.choices: list[Choice] = []
-        self._costs: list[tuple[ExpectedCost, Penalty]] = []
+        self.costs: dict[str, ExpectedCost] = {}
 
     def begin(self, training: SupernetTraining) -> None:
         generator = torch.Generator().manual_seed(training.seed)
@@ -93,11 +101,10 @@ class Relaxed(Method):
             list(self.logits.values()), lr=self.learning_rate, betas=self.betas, weight_decay=self.weight_decay
         )
 
-        limits = [(c.metric, above(c.limit)) for c in self.limits if c.metric in KINDS and c.relation in ("<=", "<")]
-        wanted = [*self.penalties, *limits]
+        wanted = dict.fromkeys([*self.wanted_costs, *self._upper_limits])
         if wanted:
             example = training.feed.ready(training.feed.x[:1].to(training.device))
-            self._costs = [(expected_cost(training.network, example, kind), penalty) for kind, penalty in wanted]
+            self.costs = {kind: expected_cost(training.network, example, kind) for kind in wanted}
 
     def arrange(self, training: SupernetTraining) -> None:
         self.relax(training)
@@ -117,7 +124,7 @@ class Relaxed(Method):
     def finish(self, training: SupernetTraining) -> dict[str, Any]:
         kept = training.history[-1].get("keep")
         if kept is None and self.selection is not None:
-            kept = dict(self.selection(self, training))
+            return dict(self.selection(self, training))
         return {} if kept is None else {"decisions": kept}
 
     def candidates(self, space: Space, objectives: Sequence[Objective], seed: int, outcome: Outcome) -> Strategy:
@@ -131,16 +138,21 @@ class Relaxed(Method):
             choices=self.choices,
             never=self.never,
             first=outcome.found.get("decisions"),
+            said=outcome.found.get("notes", ()),
         )
 
     def state(self) -> Mapping[str, Tensor]:
         found = {f"logits/{path}": values.detach() for path, values in self.logits.items()}
         for path, parameter in self.logits.items():
             found |= {f"adam/{path}/{name}": value for name, value in self.optimizer.state.get(parameter, {}).items()}
+        found |= {f"cost/{kind}": cost.state() for kind, cost in self.costs.items()}
         return found | {f"kept/{name}": value for name, value in self.kept.items()}
 
     def load(self, state: Mapping[str, Tensor]) -> None:
         self.kept = {name.removeprefix("kept/"): value.clone() for name, value in state.items() if name.startswith("kept/")}
+        for kind, cost in self.costs.items():
+            if f"cost/{kind}" in state:
+                cost.load(state[f"cost/{kind}"])
         with torch.no_grad():
             for path, parameter in self.logits.items():
                 parameter.copy_(state[f"logits/{path}"])
@@ -153,6 +165,23 @@ class Relaxed(Method):
     def is_warm(self, training: SupernetTraining) -> bool:
         """Whether the logits are learned already."""
         return training.progress >= self.warm_up
+
+    @property
+    def wanted_costs(self) -> list[str]:
+        """The costs that are to be small, of those that are known of each option."""
+        return [o.metric for o in self.objectives if o.metric in KINDS and o.direction == "min"]
+
+    @property
+    def _upper_limits(self) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for limit in self.limits:
+            if limit.metric in KINDS and limit.relation in ("<=", "<"):
+                found[limit.metric] = min(limit.limit, found.get(limit.metric, limit.limit))
+        return found
+
+    def reference(self, kind: str) -> float:
+        """What a cost is measured in: the limit on it, else its mean over all networks of the supernet."""
+        return self._upper_limits.get(kind, self.costs[kind].mean) or 1.0  # where nothing costs anything
 
     def relax(self, training: SupernetTraining) -> Mapping[str, Weights]:
         """Set the network to what the relaxation makes of the logits, and give it by path; called again in a step, it draws anew."""
@@ -182,9 +211,11 @@ class Relaxed(Method):
     def _penalty(self) -> Tensor | None:
         """Of the relaxation, and of what the network is expected to cost; ``None``: nothing is added."""
         terms = [self.relaxation.penalty(list(self.logits.values()))]
-        if self._costs:
+        if self.costs:
             likely = {path: self.relaxation.probabilities(values) for path, values in self.logits.items()}
-            terms += [penalty(cost.expected(likely)) for cost, penalty in self._costs]
+            expected = {kind: cost.expected(likely) for kind, cost in self.costs.items()}
+            terms += [additive(expected[kind], self.cost_weight, self.reference(kind)) for kind in self.wanted_costs]
+            terms += [above(expected[kind], limit) for kind, limit in self._upper_limits.items()]
         known = [term for term in terms if term is not None]
         return torch.stack([term.cpu() for term in known]).sum() if known else None
 
@@ -192,3 +223,9 @@ class Relaxed(Method):
         """How likely each option is to be right, by path."""
         with torch.no_grad():
             return {path: self.relaxation.probabilities(values).tolist() for path, values in self.logits.items()}
+
+
+def check_cost_weight(weight: float) -> None:
+    """Raises `SettingError` outside of [0, 1000]."""
+    if not 0 <= weight <= 1000:
+        raise SettingError(f"cost_weight must lie in [0, 1000], got {weight:g}")

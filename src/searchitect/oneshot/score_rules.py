@@ -83,28 +83,40 @@ def _scale_gradients(training: SupernetTraining, factor: float) -> None:
                 parameter.grad.mul_(factor)
 
 
-def score_function(samples: int = 10, every: int = 1) -> Rule:
+def score_function(samples: int = 10, every: int = 1, cost_weight: float = 0.0) -> Rule:
     """REINFORCE: networks drawn by the softmax of the logits; one whose held-out loss is low becomes more likely.
 
     Cai, Zhu, Han 2019, "ProxylessNAS", https://arxiv.org/abs/1812.00332, section 3.3.2 and its code: the gradients of ``samples`` networks on one
-    batch are averaged, and the baseline follows the mean reward. The reward here is minus the loss, for any task, in the place of the accuracy.
+    batch are averaged, and the baseline follows the mean reward, accuracy * (reference / cost) ** w. The reward here is the logarithm of that,
+    with the likelihood exp(-loss) in the place of the accuracy, for any task: -loss - w * log(cost / reference).
 
     Args:
         samples: networks per step of the logits.
         every: steps of the weights per step of the logits.
+        cost_weight: w, of each cost that is an objective of the run (`Relaxed.wanted_costs`).
     """
-    return partial(_score_function, samples, every)
+    return partial(_score_function, samples, every, cost_weight)
 
 
-def _score_function(samples: int, every: int, method: Relaxed, training: SupernetTraining, batch: Batch, held: Batch) -> float:
+def _score_function(
+    samples: int, every: int, cost_weight: float, method: Relaxed, training: SupernetTraining, batch: Batch, held: Batch
+) -> float:
     if is_due(method, training, every):
         drawn = [method.relax(training) for _ in range(samples)]
-        rewards = -torch.tensor(_losses(training, drawn, held), dtype=torch.float64)
+        costs = torch.tensor([_log_cost(method, network) for network in drawn], dtype=torch.float64)
+        rewards = -torch.tensor(_losses(training, drawn, held), dtype=torch.float64) - cost_weight * costs
         before = method.kept.get("baseline", rewards.mean())
         baseline = before + BASELINE_STEP * (rewards.mean() - before)
         method.kept["baseline"] = baseline
         method.update_logits(_score_gradients(method, drawn, (rewards - baseline) / samples))
     return learn_weights(method, training, batch)
+
+
+def _log_cost(method: Relaxed, network: Mapping[str, Weights]) -> float:
+    """The sum of log(cost / reference) of a drawn network, whose weights are 0 or 1, over the costs that are to be small."""
+    taken = {path: torch.tensor([float(w) for w in weights]) for path, weights in network.items()}
+    shares = (float(method.costs[kind].expected(taken)) / method.reference(kind) for kind in method.wanted_costs)
+    return sum(math.log(max(share, 1e-9)) for share in shares)
 
 
 @torch.no_grad()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,9 @@ from searchitect.costs.counting import build_on_meta
 from searchitect.networks import build
 from searchitect.networks.mixed import mixed_layers
 from searchitect.oneshot.choices import open_choices
-from searchitect.oneshot.feed import Feed, split_rows
+from searchitect.oneshot.feed import Batch, Feed, split_rows
 from searchitect.oneshot.memory import check_memory, check_weights, step_memory
-from searchitect.oneshot.method import Method, Outcome
+from searchitect.oneshot.method import Method, Outcome, Schedule
 from searchitect.oneshot.relaxation import Weights
 from searchitect.tasks import Task
 from searchitect.training.checkpoint import read_tensors, write_tensors
@@ -90,22 +90,15 @@ class SupernetTraining:
         self._layers = mixed_layers(self.network)
         self.parameters = list(self.network.parameters())
         schedule = method.schedule
-        self.optimizer = torch.optim.SGD(
-            self.parameters,
-            lr=schedule.learning_rate,
-            momentum=schedule.momentum,
-            weight_decay=schedule.weight_decay,
-            nesterov=schedule.nesterov and schedule.momentum > 0,
-            fused=self.device.type in ("cpu", "cuda"),
-        )
-        rows = len(task.train)
+        self.optimizer = _make_optimizer(self.parameters, schedule, self.device)
         if schedule.train_share < 1:
-            own, held = split_rows(rows, schedule.train_share, seed)
+            own, held = split_rows(task, schedule.train_share, seed)
         else:
-            own = held = torch.arange(rows)
+            own = held = torch.arange(len(task.train))
         options: dict[str, Any] = {"augmented": schedule.augmented, "device": self.device}
         self.feed = Feed(task, own, schedule.batch_size, seed=seed, **options)
-        self.held_feed = Feed(task, held, schedule.batch_size, seed=seed + 1, **options)
+        ahead = self.feed.per_epoch // 2 if schedule.train_share == 1 and task.info.is_text else 0
+        self.held_feed = Feed(task, held, schedule.batch_size, seed=seed + 1, ahead=ahead, **options)
         self.generator = torch.Generator()
         self.history: list[dict[str, Any]] = []
         self.step, self.steps = 0, max(1, round(schedule.epochs * self.feed.per_epoch))
@@ -154,12 +147,12 @@ class SupernetTraining:
                 for layer in layers:
                     layer.weights = taken
 
-    def loss(self, batch: tuple[Tensor, Tensor]) -> Tensor:
-        """The loss of the network, as it is set, on a batch."""
+    def loss(self, batch: Batch) -> Tensor:
+        """The loss of the network, as it is set, on a batch of either feed."""
         return self.feed.loss(self.network, batch)
 
     def update_weights(self) -> None:
-        """One step of SGD on the gradients that are there; weights without one stay as they are, decay and momentum too."""
+        """One step of the optimizer on the gradients that are there; weights without one stay as they are, decay and momentum too."""
         clip = self.method.schedule.gradient_clip
         if clip:
             nn.utils.clip_grad_norm_(self.parameters, clip)
@@ -171,7 +164,8 @@ class SupernetTraining:
 
     def _begin_momenta(self) -> None:
         """Fused steps fail where some weights learn for the first time later than others; a momentum of 0 gives the same first step."""
-        if self.method.schedule.momentum > 0:
+        schedule = self.method.schedule
+        if schedule.momentum > 0 and schedule.optimizer == "sgd":
             for parameter in self.parameters:
                 if parameter.grad is not None:
                     state = self.optimizer.state[parameter]
@@ -179,7 +173,7 @@ class SupernetTraining:
                         state["momentum_buffer"] = torch.zeros_like(parameter)
 
     def momentum_buffers(self) -> list[Tensor | None]:
-        """Of the optimizer, one per parameter."""
+        """Of SGD, one per parameter; of Adam there are none."""
         return [self.optimizer.state.get(p, {}).get("momentum_buffer") for p in self.parameters]
 
     def stop(self, reason: str) -> None:
@@ -261,14 +255,18 @@ class SupernetTraining:
         """Fewer steps where the time allows no more; whole epochs where it allows several."""
         assert self.seconds is not None
         self._is_sized = True
-        left = self.seconds - self.spent()
+        left = (1 - self.method.closing) * self.seconds - self.spent()
         possible = self.step + max(1, int(0.95 * left / max(step_seconds, 1e-9)))
         if possible < self.steps:
             epochs = possible // self.feed.per_epoch
             self.steps = max(self.step + 1, epochs * self.feed.per_epoch if epochs >= 3 else possible)
 
     def _is_out_of_time(self) -> bool:
-        return self.seconds is not None and self.spent() > 1.1 * self.seconds
+        return self.seconds is not None and self.spent() > 1.1 * (1 - self.method.closing) * self.seconds
+
+    def seconds_left(self) -> float | None:
+        """Of all its time; ``None`` without a limit."""
+        return None if self.seconds is None else self.seconds - self.spent()
 
     def spent(self) -> float:
         """Seconds in this and earlier sessions."""
@@ -290,11 +288,16 @@ class SupernetTraining:
             "choices": [{"path": c.path, "labels": list(c.labels), "k": c.k} for c in self.choices],
             "steps": self.step,
             "epochs": self.step / self.feed.per_epoch,
+            "planned_epochs": self.method.schedule.epochs,
             "seconds": self.spent(),
             "stopped": self._stop_reason,
             "history": self.history,
             "found": self.found,
         }
+
+    @property
+    def _feeds(self) -> dict[str, Feed]:
+        return {"own": self.feed, "held": self.held_feed}
 
     # --- the file ------------------------------------------------------------------------------------------------------------
 
@@ -303,9 +306,12 @@ class SupernetTraining:
         tensors |= {f"method/{k}": v for k, v in self.method.state().items()}
         if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
             raise self._diverged("a number of its weights or decisions is not finite after")
-        for place, buffer in enumerate(self.momentum_buffers()):
-            if buffer is not None and self.found is None:
-                tensors[f"momentum/{place}"] = buffer
+        if self.found is None:
+            for place, parameter in enumerate(self.parameters):
+                kept = self.optimizer.state.get(parameter, {})
+                tensors |= {f"optimizer/{place}/{k}": v for k, v in kept.items() if v is not None}
+            for part, feed in self._feeds.items():
+                tensors |= {f"carried/{part}/{k}": v for k, v in feed.carried().items()}
         notes = {
             "step": self.step,
             "steps": self.steps,
@@ -328,11 +334,24 @@ class SupernetTraining:
                 f"{str(self.path)!r} holds the supernet of another space or task: choose another folder with --out"
             ) from None
         self.method.load({k.removeprefix("method/"): v for k, v in tensors.items() if k.startswith("method/")})
-        for place, parameter in enumerate(self.parameters):
-            buffer = tensors.get(f"momentum/{place}")
-            if buffer is not None:  # in the layout of the weight, which fused steps rely on
-                copied = torch.empty_like(parameter.detach()).copy_(buffer)
-                self.optimizer.state[parameter]["momentum_buffer"] = copied
+        for name, kept in tensors.items():
+            if name.startswith("optimizer/"):
+                _, place, key = name.split("/")
+                parameter = self.parameters[int(place)].detach()
+                # in the layout of the weight, which fused steps rely on
+                copied = torch.empty_like(parameter).copy_(kept) if kept.shape == parameter.shape else kept.to(self.device)
+                self.optimizer.state[self.parameters[int(place)]][key] = copied
+        for part, feed in self._feeds.items():
+            start = f"carried/{part}/"
+            feed.carry_on({k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)})
         self.step, self.steps, self._is_sized = notes["step"], notes["steps"], notes["is_sized"]
         self._spent, self.history = notes["spent"], notes["history"]
         self._stop_reason, self.found = notes["stopped"], notes["found"]
+
+
+def _make_optimizer(parameters: Sequence[nn.Parameter], schedule: Schedule, device: torch.device) -> torch.optim.Optimizer:
+    rate, decay, is_fused = schedule.learning_rate, schedule.weight_decay, device.type in ("cpu", "cuda")
+    if schedule.optimizer == "adam":
+        return torch.optim.Adam(parameters, rate, weight_decay=decay, fused=is_fused)
+    nesterov = schedule.nesterov and schedule.momentum > 0
+    return torch.optim.SGD(parameters, rate, momentum=schedule.momentum, weight_decay=decay, nesterov=nesterov, fused=is_fused)

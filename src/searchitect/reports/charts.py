@@ -29,9 +29,10 @@ def thin(rows: Sequence[Any], most: int) -> list[Any]:
     return [rows[round(place * (len(rows) - 1) / (most - 1))] for place in range(most)]
 
 
-def fidelity_text(fidelity: Fidelity) -> str:
-    """``3 epochs``, ``1 epoch, 50 % of the data``."""
-    parts = [f"{fidelity.epochs:g} epoch" + ("" if fidelity.epochs == 1 else "s")]
+def fidelity_text(data: ReportData, fidelity: Fidelity) -> str:
+    """``3 epochs``, ``1 epoch, 50 % of the data``; where nothing was trained, ``shared weights``."""
+    is_shared = get(data.run, "settings", "estimator") == "shared-weights"
+    parts = ["shared weights" if is_shared else f"{fidelity.epochs:g} epoch" + ("" if fidelity.epochs == 1 else "s")]
     if fidelity.data != 1:
         parts.append(f"{100 * fidelity.data:.3g} % of the data")
     if fidelity.resolution != 1:
@@ -71,7 +72,7 @@ def progress_views(data: ReportData, goal: Goal) -> dict[str, View]:
         best: list[Row] = []
         for trial, score in scored:
             x = order.get(trial.id, 0) if name == "trials" else (trial.finished or 0.0)
-            key, tone = _group(trial, tones)
+            key, tone = _group(data, trial, tones)
             groups.setdefault(key, (tone, []))[1].append([x, score, trial.id])
             if is_search(trial) and (not best or goal.better(score, best[-1][1])):
                 best.append([x, score, trial.id])
@@ -91,13 +92,13 @@ def progress_views(data: ReportData, goal: Goal) -> dict[str, View]:
     return views
 
 
-def _group(trial: Trial, tones: dict[Fidelity, str]) -> tuple[tuple[float, str], str]:
+def _group(data: ReportData, trial: Trial, tones: dict[Fidelity, str]) -> tuple[tuple[float, str], str]:
     """Sort key with title, and tone: by fidelity, the baseline and the final step apart."""
     if trial.origin == "baseline":
         return (math.inf, "random baseline"), "baseline"
     if trial.origin == "final":
         return (math.inf, "final training"), "final"
-    return (trial.fidelity.passes, fidelity_text(trial.fidelity)), tones[trial.fidelity]
+    return (trial.fidelity.passes, fidelity_text(data, trial.fidelity)), tones[trial.fidelity]
 
 
 def _focus(scores: Sequence[float], goal: Goal) -> dict[str, float]:
@@ -250,7 +251,7 @@ def curve_views(data: ReportData, goal: Goal) -> dict[str, View]:
                 if is_number(look.get(metric))
             ]
             tone = "final" if trial.origin == "final" else tones[trial.fidelity]
-            name = "final training" if trial.origin == "final" else fidelity_text(trial.fidelity)
+            name = "final training" if trial.origin == "final" else fidelity_text(data, trial.fidelity)
             if looks:
                 layers.append({"type": "line", "name": name, "tone": tone, "thin": True, "rows": thin(looks, _MOST_LOOKS)})
         if layers:
@@ -260,7 +261,7 @@ def curve_views(data: ReportData, goal: Goal) -> dict[str, View]:
                 "x": {"label": "epoch", "kind": "number", "log": False, "low": 0},
                 "y": axis(metric, label=title),
                 "layers": layers,
-                "legend": [*(fidelity_text(fidelity) for fidelity in tones), "final training"],
+                "legend": [*(fidelity_text(data, fidelity) for fidelity in tones), "final training"],
             }
     return views
 

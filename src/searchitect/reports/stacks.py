@@ -4,6 +4,7 @@ As `searchitect.spaces.spec_graphs`, it goes by the form of the data; sizes foll
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ from searchitect.reports.blocks import (
     side_of,
     size_words,
 )
-from searchitect.reports.tones import tone_of
+from searchitect.reports.tones import KIND_WORDS, tone_of
 from searchitect.spaces.spec_graphs import CellGraph, graphs_of, words_of
 
 
@@ -242,6 +243,29 @@ def _blockqnn(spec: Mapping[str, Any], info: TaskInfo | None) -> list[Part]:
     return walk.end(channels)
 
 
+def _genetic(spec: Mapping[str, Any], info: TaskInfo | None) -> list[Part]:
+    hidden = int(spec["hidden"])
+    walk = _Walk(info)
+    for number, (stage, graph) in enumerate(zip(spec["stages"], graphs_of(spec), strict=True), start=1):
+        convs = sum(node.kind == "operation" for node in graph.nodes)
+        words = f"{convs} of 3×3, {len(stage['edges'])} connections decided"
+        walk.stage(f"Stage {number}", [Block("Convolutions", words, "conv")], stage["filters"])
+        walk.halve()
+        walk.parts.append(Block("Max pool 2×2", "halves the image", "pool"))
+    linear = Block(f"Linear {hidden}", "", "linear", width=hidden)
+    return [*walk.parts, linear, head_block(info, spec["dropout"], hidden), output_block(info)]
+
+
+def _active_nodes(spec: Mapping[str, Any], info: TaskInfo | None) -> list[Part]:
+    graphs = graphs_of(spec)
+    if "op" not in spec["nodes"][0] or not graphs:
+        return []
+    counts = Counter(tone_of(node.operation) for node in graphs[0].nodes if node.kind == "operation")
+    words = ", ".join(f"{count} {KIND_WORDS.get(tone, tone)}" for tone, count in counts.most_common())
+    nodes = Block(f"{len(spec['nodes'])} active nodes", words, "other")
+    return [input_block(info), nodes, head_block(info, None, 0), output_block(info)]
+
+
 # --- chains -----------------------------------------------------------------------------------------------------------
 
 
@@ -330,10 +354,12 @@ _FORMS: Final[tuple[Callable[[Mapping[str, Any], TaskInfo | None], list[Part]], 
     _hierarchical,
     _nasbench101,
     _nasbench_macro,
+    _genetic,
     _randwire,
     _macro,
     _wide,
     _plain_chain,
     _blockqnn,
+    _active_nodes,
     _recurrent,
 )

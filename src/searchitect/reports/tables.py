@@ -136,7 +136,7 @@ def trial_table(data: ReportData, goals: Sequence[Goal]) -> dict[str, Any]:
         state = "duplicate" if trial.twin is not None else str(trial.state)
         cells: list[dict[str, Any]] = [{"text": _ORIGINS.get(trial.origin, trial.origin), "value": None}]
         if tells_fidelity:
-            cells.append({"text": fidelity_text(trial.fidelity), "value": round_figure(trial.fidelity.passes)})
+            cells.append({"text": fidelity_text(data, trial.fidelity), "value": round_figure(trial.fidelity.passes)})
         for metric in metrics:
             raw = trial.metrics.get(metric)
             value = round_figure(raw) if raw is not None else None

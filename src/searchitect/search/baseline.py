@@ -11,11 +11,19 @@ LEAST_DRAWS = 4
 """Random trials below which nothing is claimed."""
 
 
-def compare_with_random(trials: Mapping[int, Trial], objective: Objective, own_name: str) -> dict[str, Any] | None:
+def compare_with_random(
+    trials: Mapping[int, Trial], objective: Objective, own_name: str, *, is_shared: bool = False
+) -> dict[str, Any] | None:
     """The search against its own random draws, at equal numbers of trials and at the fidelity that all of them share.
 
     Random draws are the interleaved baseline and the strategy's own first, uniform ones. From m of them, the expected best of n <= m is
     unbiased (order statistics). The search's own n first architectures give its best of n. So both sides stop at the same n.
+
+    Args:
+        trials: of the run.
+        objective: the leading one.
+        own_name: of the search, in the sentence.
+        is_shared: all were judged with the weights of a supernet, none was trained.
 
     Returns:
         The ``baseline`` part of result.json; ``None`` where there are too few random draws.
@@ -55,7 +63,7 @@ def compare_with_random(trials: Mapping[int, Trial], objective: Objective, own_n
     )
     shown_low, shown_high = sorted((sign * low, sign * high))
     sentence = (
-        f"After {n} architectures each, at {fidelity.epochs:g} epochs, {own_name} had reached {objective.metric} {sign * reached:.4f} on validation data; "
+        f"After {n} architectures each, {_how(fidelity, is_shared)}, {own_name} had reached {objective.metric} {sign * reached:.4f} on validation data; "
         f"random search is expected to reach {sign * expected:.4f} (95 % interval {shown_low:.4f} to {shown_high:.4f}): {verdict}."
     )
     if guided == 0:
@@ -74,7 +82,7 @@ def compare_with_random(trials: Mapping[int, Trial], objective: Objective, own_n
         "metric": objective.metric,
         "n": n,
         "draws": len(random_values),
-        "epochs": fidelity.epochs,
+        "epochs": None if is_shared else fidelity.epochs,
         "expected": sign * expected,
         "low": shown_low,
         "high": shown_high,
@@ -95,6 +103,14 @@ def compare_with_random(trials: Mapping[int, Trial], objective: Objective, own_n
         "search_curve": search_curve,
         "full": None,
     }
+
+
+def _how(fidelity: Fidelity, is_shared: bool) -> str:
+    if not is_shared:
+        return f"at {fidelity.epochs:g} epochs"
+    return "judged with shared weights" + (
+        "" if fidelity.data == 1 else f" on {100 * fidelity.data:.3g} % of the validation data"
+    )
 
 
 def _value(trial: Trial, objective: Objective, worst: float) -> float:

@@ -2,33 +2,22 @@
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from searchitect.core import (
-    COSTS,
-    METRICS,
-    QUALITIES,
-    Constraint,
-    Fidelity,
-    Job,
-    Objective,
-    Trial,
-    TrialState,
-    objective_values,
-)
-from searchitect.metrics.pareto import best_first, non_dominated
+from searchitect.core import COSTS, METRICS, QUALITIES, Fidelity, Job, Objective, Trial, TrialState
 from searchitect.search.executors import Executor
+from searchitect.search.final_time import affordable_epochs, longest_epochs
+from searchitect.search.finalists import finalists as best_of
+from searchitect.search.finalists import random_draws
 from searchitect.search.loop import Loop
 from searchitect.search.plan import training_seconds
 
-SAFETY = 0.86
-SAFETY_WITHOUT_REFIT = 0.93
-"""Part of the remaining time that the final trainings are planned to fill: more of it where nothing follows them, since one that is cut
-short in its last steps has lost little."""
-UNTIMED = 0.7
-"""Less of it where the final trainings are of another kind than the search's: an auxiliary classifier and small batches take longer."""
+LEFT_SHARE = 0.65
+"""Of the time that is left, a finalist takes no more, so that some is left for what follows it."""
+LEAST_SECONDS = 5.0
+"""That a training is given, even where the time is over."""
 
 
 @dataclass(frozen=True)
@@ -37,88 +26,54 @@ class Choice:
 
     Attributes:
         winner: the final trial whose architecture won on validation data.
-        weights: the file with the network's weights: the winner's, or those of its refit.
+        weights: the file with the network's weights: the winner's, or those of its last training.
         is_refit: trained on training and validation part together.
+        epochs: of the training that the weights are from.
         finalists: all final trials of architectures that the search chose.
-        drawn: final trials of random architectures, trained in the same way, to compare with.
+        drawn: final trials of random architectures, trained in the same way, to compare with; one that was chosen too is in both.
     """
 
     winner: Trial
     weights: Path
     is_refit: bool
+    epochs: float
     finalists: list[Trial]
     drawn: list[Trial]
 
 
-def eligible(trials: Mapping[int, Trial], constraints: Sequence[Constraint]) -> list[Trial]:
-    """Complete search trials within all limits, one per architecture: the one at the highest fidelity.
-
-    Where no trial is complete, those that the end of the budget cut short.
-    """
-    searched = [t for t in trials.values() if t.origin != "final" and t.twin is None]
-    usable = [t for t in searched if t.state == TrialState.COMPLETE] or [
-        t for t in searched if t.state == TrialState.PRUNED and t.metrics
-    ]
-    found: dict[str, Trial] = {}
-    for trial in usable:
-        if all(c.is_met(trial.metrics) for c in constraints) and (
-            trial.key not in found or trial.fidelity.passes > found[trial.key].fidelity.passes
-        ):
-            found[trial.key] = trial
-    return list(found.values())
-
-
-def ranked(trials: Sequence[Trial], objectives: Sequence[Objective]) -> list[Trial]:
-    """Best first: those judged at the highest fidelity before the others, since their scores are the most reliable."""
-    order: list[Trial] = []
-    for passes in sorted({t.fidelity.passes for t in trials}, reverse=True):
-        level = [t for t in trials if t.fidelity.passes == passes]
-        level.sort(key=lambda t: t.metrics.get("loss", 0.0))  # breaks ties of the objective
-        order += [level[place] for place in best_first([objective_values(objectives, t.metrics) for t in level])]
-    return order
-
-
-def front_of(trials: Sequence[Trial], objectives: Sequence[Objective]) -> list[Trial]:
-    """The trials that no other one dominates, best in the leading objective first."""
-    values = [objective_values(objectives, t.metrics) for t in trials]
-    members = [trials[place] for place in non_dominated(values)] if trials else []
-    return sorted(members, key=lambda t: objectives[0].value(t.metrics), reverse=True)
-
-
 def retrain_the_best(loop: Loop, executor: Executor, workers: int, *, is_timed: bool = True, drawn: int = 0) -> Choice | None:
-    """Retrain the finalists, choose, refit. Goes on where an interrupted final step stopped.
+    """Retrain the finalists, choose, train the winner once more. Goes on where an interrupted final step stopped.
 
     Args:
         loop: of the search.
         executor: trains.
         workers: trainings at a time.
-        is_timed: the search trained in the same way, so that its seconds per epoch hold.
-        drawn: random architectures of the search that are trained beside the finalists, to compare with; they cannot win.
+        is_timed: the seconds per epoch that the plan knows are those of these trainings.
+        drawn: random architectures of the search that are trained beside the finalists, to compare with; they cannot win. All these
+            trainings are equally long; then the winner is trained for as long as the time allows, so that it does not pay for the
+            comparison.
 
     Returns:
         ``None`` where no trial is eligible or every final training failed.
     """
-    ordered = ranked(eligible(loop.trials, loop.constraints), loop.objectives)
+    ordered = best_of(loop)
     if not ordered:
         return None
-    leader = loop.strategy.leader()
-    ordered.sort(key=lambda t: t.architecture != leader)  # the order stays otherwise
     chosen = ordered[: loop.plan.finalists]
-    known = {t.id for t in chosen}
-    compared = [t for t in sorted(ordered, key=lambda t: t.id) if t.origin in ("baseline", "random") and t.id not in known][
-        :drawn
-    ]
+    compared = random_draws(loop)[:drawn]
+    sources = list({t.id: t for t in [*chosen, *compared]}.values())
     epochs = loop.store.fact("final_epochs")
     if epochs is None:
-        epochs = _affordable_epochs(loop, [*chosen, *compared], workers, is_timed)
+        epochs = affordable_epochs(loop, sources, workers, is_timed=is_timed, compares=drawn > 0)
         loop.store.remember(final_epochs=epochs)
     before = [t for t in loop.store.trials() if t.origin == "final" and (t.resume or t.fidelity.epochs == epochs)]
     done = {t.parent: t for t in before if t.state.is_finished and not t.resume}
     open_before = {t.parent: t for t in before if not t.state.is_finished and not t.resume}
-    trained = [done.get(t.id) or open_before.get(t.id) or _final_trial(loop, t, epochs) for t in [*chosen, *compared]]
-    finalists, others = trained[: len(chosen)], trained[len(chosen) :]
-    waiting = [t for t in trained if not t.state.is_finished]
-    _run_all(loop, executor, waiting, list(open_before.values()), epochs)
+    trained = {t.id: done.get(t.id) or open_before.get(t.id) or _final_trial(loop, t, epochs) for t in sources}
+    waiting = [t for t in trained.values() if not t.state.is_finished]
+    spares = loop.plan.refit or drawn > 0
+    _run_all(loop, executor, waiting, list(open_before.values()), epochs, share=LEFT_SHARE if spares else 1.0)
+    finalists, others = ([trained[t.id] for t in trials] for trials in (chosen, compared))
     leading = _leading(loop, finalists)
     usable = [
         t
@@ -131,45 +86,49 @@ def retrain_the_best(loop: Loop, executor: Executor, workers: int, *, is_timed: 
     if not usable:
         return None
     winner = max(usable, key=lambda t: (leading.value(t.metrics), -t.metrics.get("loss", 0.0)))
-    weights = loop.weights_path(winner.id)
-    if not loop.plan.refit or _kept_epochs(winner) <= 0:  # cut short before its first step: there is nothing to repeat
-        return Choice(winner, weights, False, finalists, others)
-    refit = next((t for t in before if t.resume and t.parent == winner.id), None)
-    if refit is None:
-        refit = _final_trial(loop, winner, _kept_epochs(winner), refit=True)
-    if not refit.state.is_finished:
-        _run_all(loop, executor, [refit], [t for t in loop.store.unfinished() if t.id == refit.id], winner.fidelity.epochs)
-    is_refit = refit.state == TrialState.COMPLETE and loop.weights_path(refit.id).exists()
-    return Choice(winner, loop.weights_path(refit.id) if is_refit else weights, is_refit, finalists, others)
+    last = _train_once_more(loop, executor, winner, before, is_longer=drawn > 0)
+    is_better = last is not None and (loop.plan.refit or leading.value(last.metrics) >= leading.value(winner.metrics))
+    if last is None or not is_better:
+        return Choice(winner, loop.weights_path(winner.id), False, winner.fidelity.epochs, finalists, others)
+    length = last.fidelity.epochs / _share(winner, drawn > 0)
+    return Choice(winner, loop.weights_path(last.id), loop.plan.refit, length, finalists, others)
 
 
-def _affordable_epochs(loop: Loop, chosen: Sequence[Trial], workers: int, is_timed: bool) -> float:
-    """As many epochs as the remaining time allows, up to the plan's; without time left, one, or what a finalist had in the search."""
-    least = max(t.fidelity.epochs for t in chosen)
-    end = training_seconds(loop.budget)
-    if end is None:
-        return loop.plan.final_epochs
-    typical = loop.plan.epoch_seconds
-    # what the search spent says nothing where it trained nothing
-    is_known = loop.estimator.builds or typical is None
-    per_epoch = [_seconds_per_epoch(loop, t) if is_known or typical is None else typical for t in chosen]
-    # the finalists share the workers; a refit runs alone on the training and the validation part
-    rounds = sum(sorted(per_epoch, reverse=True)) / min(workers, len(chosen))
-    one_after_the_other = max(rounds, *per_epoch) + (1.25 * max(per_epoch) if loop.plan.refit else 0.0)
-    safety = SAFETY if loop.plan.refit else SAFETY_WITHOUT_REFIT
-    left = (safety if is_timed else safety * UNTIMED) * (end - loop.clock.now())
-    affordable = left / max(one_after_the_other, 1e-9)
-    epochs = min(loop.plan.final_epochs, max(affordable, min(least, 1.0)))
-    return float(round(epochs)) if epochs >= 5 else float(f"{epochs:.3g}")
+def _train_once_more(
+    loop: Loop, executor: Executor, winner: Trial, before: Sequence[Trial], *, is_longer: bool
+) -> Trial | None:
+    """The winner's last training: on training and validation part together where the plan has it so, else as before but longer.
+
+    Returns:
+        The trial; ``None`` where there is none, or it did not come to its end.
+    """
+    share = _share(winner, is_longer)
+    if share <= 0 or not (loop.plan.refit or is_longer):  # cut short before its first step: there is nothing to repeat
+        return None
+    last = next((t for t in before if t.resume and t.parent == winner.id), None)
+    if last is None:
+        longest = longest_epochs(loop, winner) if is_longer else winner.fidelity.epochs
+        if longest <= winner.fidelity.epochs and not loop.plan.refit:
+            return None
+        last = _final_trial(loop, winner, share * longest, is_last=True)
+    if not last.state.is_finished:
+        known = [t for t in loop.store.unfinished() if t.id == last.id]
+        _run_all(loop, executor, [last], known, last.fidelity.epochs / share)
+    return last if last.state == TrialState.COMPLETE and loop.weights_path(last.id).exists() else None
 
 
-def _seconds_per_epoch(loop: Loop, trial: Trial) -> float:
-    before = loop.trials[trial.parent].fidelity.passes if trial.resume and trial.parent in loop.trials else 0.0
-    return trial.seconds / max(trial.fidelity.passes - before, 1e-9)
+def _share(winner: Trial, is_longer: bool) -> float:
+    """Part of its schedule after which the winner had the weights that it kept: there its last training ends, too.
+
+    A longer one goes to the end where the winner's own was cut short.
+    """
+    if is_longer and winner.state == TrialState.PRUNED:
+        return 1.0
+    return next((row["epoch"] for row in winner.curve if "kept" in row), winner.fidelity.epochs) / winner.fidelity.epochs
 
 
-def _final_trial(loop: Loop, source: Trial, epochs: float, *, refit: bool = False) -> Trial:
-    """A final trial of ``source``'s architecture; of a refit, ``resume`` is set, which no other final trial has."""
+def _final_trial(loop: Loop, source: Trial, epochs: float, *, is_last: bool = False) -> Trial:
+    """A final trial of ``source``'s architecture; of the winner's last one, ``resume`` is set, which no other final trial has."""
     trial = Trial(
         id=loop.next_id(),
         architecture=source.architecture,
@@ -178,7 +137,7 @@ def _final_trial(loop: Loop, source: Trial, epochs: float, *, refit: bool = Fals
         seed=loop.seed_of(source.key, "final"),
         origin="final",
         parent=source.id,
-        resume=refit,
+        resume=is_last,
         metrics={k: v for k, v in source.metrics.items() if k in COSTS},
         started=loop.clock.now(),
     )
@@ -193,12 +152,10 @@ def _leading(loop: Loop, finalists: Sequence[Trial]) -> Objective:
     return next((o for o in [*loop.objectives[:1], *usual] if o.metric in metrics), loop.objectives[0])
 
 
-def _kept_epochs(trial: Trial) -> float:
-    """Passes after which the trial's training had the weights that it kept."""
-    return next((row["epoch"] for row in trial.curve if "kept" in row), trial.fidelity.epochs)
-
-
-def _run_all(loop: Loop, executor: Executor, trials: Sequence[Trial], known: Sequence[Trial], horizon: float) -> None:
+def _run_all(
+    loop: Loop, executor: Executor, trials: Sequence[Trial], known: Sequence[Trial], horizon: float, *, share: float = 1.0
+) -> None:
+    """Train them, each in at most ``share`` of the time that is left when it begins."""
     recorded = {t.id for t in known}
     waiting, running = list(trials), dict[int, Trial]()
     while waiting or running:
@@ -207,9 +164,7 @@ def _run_all(loop: Loop, executor: Executor, trials: Sequence[Trial], known: Seq
             if trial.id not in recorded:
                 loop.store.add(trial)
             end = training_seconds(loop.budget)
-            left = None if end is None else max(end - loop.clock.now(), 5.0)
-            # a finalist leaves time for the refit that follows it
-            share = left if left is None or trial.resume or not loop.plan.refit else left * 0.65
+            left = None if end is None else max(end - loop.clock.now(), LEAST_SECONDS) * share
             job = Job(
                 space=loop.space,
                 architecture=trial.architecture,
@@ -218,8 +173,8 @@ def _run_all(loop: Loop, executor: Executor, trials: Sequence[Trial], known: Seq
                 horizon=horizon,
                 seed=trial.seed,
                 save=loop.weights_path(trial.id),
-                deadline=None if share is None else time.time() + share,
-                refit=trial.resume,
+                deadline=None if left is None else time.time() + left,
+                refit=trial.resume and loop.plan.refit,
             )
             running[trial.id] = trial
             executor.submit(trial.id, job)

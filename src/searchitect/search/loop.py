@@ -147,6 +147,18 @@ class Loop:
                 self._end(ended)
             self.store_clock()
 
+    def judge_random(self, architecture: Architecture) -> None:
+        """Judge an architecture that was drawn at random, whatever is left of the budget, as a trial of the baseline; wait for it."""
+        while self._requeued:  # what an earlier session had begun
+            self._submit(self._requeued.pop(0))
+        trial = self._make_trial(self._drawn(architecture), "baseline")
+        if not self._settled_without_training(trial):
+            self._begin(trial)
+        while self._running:
+            for ended in self.executor.wait(0.25):
+                self._end(ended)
+        self.store_clock()
+
     def store_clock(self) -> None:
         """Remember the time spent, so that the budget is global over restarts."""
         self.store.remember(spent=self.clock.now())
@@ -237,19 +249,26 @@ class Loop:
                     self.on_status(self.status("searching"))
                 continue
             self._fruitless = 0
-            self.store.add(trial)
-            self._judged[trial.key, trial.fidelity] = trial.id
-            self._submit(trial)
+            self._begin(trial)
             return True
         return False
+
+    def _begin(self, trial: Trial) -> None:
+        self.store.add(trial)
+        self._judged[trial.key, trial.fidelity] = trial.id
+        self._submit(trial)
 
     def _propose(self) -> tuple[Proposal | None, Origin]:
         if self.baseline and self._counted["baseline"] * BASELINE_EVERY < self._counted["own"]:
             rng = random.Random(f"{self.seed}/baseline/{self.next_id()}")
-            fidelity = next((t.fidelity for t in self.trials.values() if t.origin in ("strategy", "random")), None)
-            return Proposal(self.space.sample(rng), fidelity, is_random=True), "baseline"
+            return self._drawn(self.space.sample(rng)), "baseline"
         proposal = self.strategy.ask()
         return proposal, "random" if proposal is not None and proposal.is_random else "strategy"
+
+    def _drawn(self, architecture: Architecture) -> Proposal:
+        """A random architecture, judged as the strategy's own are."""
+        fidelity = next((t.fidelity for t in self.trials.values() if t.origin in ("strategy", "random")), None)
+        return Proposal(architecture, fidelity, is_random=True)
 
     def _make_trial(self, proposal: Proposal, origin: Origin) -> Trial:
         key = self.space.key(proposal.architecture)

@@ -31,7 +31,7 @@ class Feasible:
     share: float
 
 
-def find_feasible(space: Space, constraints: Sequence[Constraint], costs_of: CostsOf, seed: int) -> Feasible:
+def find_feasible(space: Space, constraints: Sequence[Constraint], costs_of: CostsOf, seed: int | str) -> Feasible:
     """Draw a few architectures; where none is within the limits, walk downhill from the nearest for a few seconds.
 
     Raises:

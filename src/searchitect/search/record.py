@@ -10,11 +10,14 @@ from typing import Any
 
 from searchitect.core import COSTS, Strategy, Trial, TrialState, hash_text
 from searchitect.search.baseline import compare_with_random
-from searchitect.search.final import Choice, eligible, front_of, ranked
+from searchitect.search.final import Choice
+from searchitect.search.finalists import eligible, front_of, ranked
+from searchitect.search.folder import read_json
 from searchitect.search.loop import Loop
 from searchitect.search.plan import Plan
 from searchitect.search.setup import Setup
 from searchitect.search.store import Store
+from searchitect.search.supernet import HISTORY
 from searchitect.search.supernet_evidence import evidence
 
 
@@ -110,11 +113,13 @@ def describe_result(
             "validation": {k: v for k, v in trial.metrics.items() if k not in COSTS},
             "test": tested.get("metrics", {}),
             "refit": choice.is_refit,
-            "epochs": trial.fidelity.epochs,
+            "epochs": choice.epochs,
+            "compared_epochs": trial.fidelity.epochs,
             **{k: trial.metrics[k] for k in COSTS if k in trial.metrics},
         }
     notes: list[str] = list(getattr(strategy, "notes", list)())
-    baseline = compare_with_random(loop.trials, objective, "this search") if setup.baseline else None
+    is_shared = setup.prepare is not None
+    baseline = compare_with_random(loop.trials, objective, "this search", is_shared=is_shared) if setup.baseline else None
     result: dict[str, Any] = {
         "winner": winner,
         "best_trial": best.id if best is not None else None,
@@ -149,7 +154,7 @@ def _shared_weights(setup: Setup, loop: Loop, choice: Choice | None) -> dict[str
     """The evidence of a run that trained a supernet first; ``None`` of others, and without a final step."""
     if setup.prepare is None or choice is None:
         return None
-    return evidence(choice.finalists, choice.drawn, loop.trials, setup.objectives[0])
+    return evidence(choice.finalists, choice.drawn, loop.trials, setup.objectives[0], setup.drawn_finalists)
 
 
 def _sentence(setup: Setup, result: Mapping[str, Any], best: Trial | None) -> str:
@@ -164,8 +169,13 @@ def _sentence(setup: Setup, result: Mapping[str, Any], best: Trial | None) -> st
             else f"{leading} {winner['validation'].get(leading, float('nan')):.4f} on validation data"
         )
         size = f", {winner['params']:,.0f} parameters" if "params" in winner else ""
-        refit = ", then trained once more on training and validation part together" if winner["refit"] else ""
-        return f"{tried}; the best {len(result['finalists'])} were retrained for {winner['epochs']:g} epochs. The winner, chosen on validation data{refit}, reaches {shown}{size}."
+        longer = f" for {winner['epochs']:g} epochs" if winner["epochs"] > winner["compared_epochs"] else ""
+        both = " on training and validation part together" if winner["refit"] else ""
+        again = f", then trained once more{both}{longer}" if both or longer else ""
+        return (
+            f"{tried}; the best {len(result['finalists'])} were retrained for {winner['compared_epochs']:g} epochs. "
+            f"The winner, chosen on validation data{again}, reaches {shown}{size}."
+        )
     if best is None:
         why = f"; the most frequent reason: {result['failures'][0][0]}" if result["failures"] else ""
         return f"{tried}; none of them is complete and within the limits{why}."
@@ -206,7 +216,7 @@ def _protocol(setup: Setup, loop: Loop, result: Mapping[str, Any], store: Store)
         "weights_init": "final networks: from scratch; promoted trials of the search: from their own weights",
         "selection_rule": f"{setup.objectives[0]} on validation data after retraining; ties by loss",
         "test_access": len(store.fact("test") or {}),
-        "deviation": "not a published recipe",
+        "deviation": setup.deviation,
     }
     if task is not None:
         fields |= {
@@ -225,10 +235,35 @@ def _protocol(setup: Setup, loop: Loop, result: Mapping[str, Any], store: Store)
 
             base = getattr(setup.final_estimator, "base", "usual")
             fields["training.protocol"] = recipe_for(task, {}, setup.final_estimator.settings, base).to_json()  # type: ignore[union-attr]
+    if setup.prepare is not None:
+        return fields | _supernet_fields(setup, result)
     draws = [t for t in searched if t.origin in ("random", "baseline") and not t.resume and t.state == TrialState.COMPLETE]
     values = [t.metrics[setup.objectives[0].metric] for t in draws if setup.objectives[0].metric in t.metrics]
     if values:
         fields["baseline.untuned"] = (
             f"mean {setup.objectives[0].metric} of {len(values)} random architectures at the base fidelity: {sum(values) / len(values):.4f}"
+        )
+    return fields
+
+
+def _supernet_fields(setup: Setup, result: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that a search with shared weights fills in a way of its own."""
+    file, found = setup.folder / HISTORY, result["shared_weights"] or {}
+    made = read_json(file) if file.exists() else {}
+    fields: dict[str, Any] = {
+        "hp_tuning": "none for this run: the settings of the recipe, see deviation",
+        "weights_init": "scores of the search: weights of the supernet; final networks: from scratch",
+        "equal_protocol": not found.get("cut"),
+    }
+    if made:
+        ended = made["stopped"] or ("as planned" if made["epochs"] >= made["planned_epochs"] else "by the budget of time")
+        fields["supernet"] = (
+            f"{made['epochs']:.3g} of {made['planned_epochs']:g} epochs in {made['seconds']:.0f} s; ended {ended}"
+        )
+        fields["budget"] = {"given": str(setup.budget), **result["seconds"], "epochs of the supernet": round(made["epochs"], 2)}
+    drawn = [p["alone"] for p in found.get("points", ()) if p["origin"] == "random"]
+    if drawn:
+        fields["baseline.untuned"] = (
+            f"mean {found['metric']} of {len(drawn)} random architectures, each trained alone: {sum(drawn) / len(drawn):.4f}"
         )
     return fields

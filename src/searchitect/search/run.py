@@ -23,7 +23,9 @@ from searchitect.core import (
 from searchitect.search.clock import Clock
 from searchitect.search.executors import Executor, ProcessExecutor, SerialExecutor
 from searchitect.search.final import Choice, retrain_the_best
+from searchitect.search.finalists import draw_more
 from searchitect.search.folder import locked, prepare_folder, write_json
+from searchitect.search.foresight import foresight
 from searchitect.search.loop import Loop, Status, check_estimator_gives
 from searchitect.search.plan import Plan, make_plan, most_macs
 from searchitect.search.probe import CostsOf, Feasible, find_feasible, time_networks
@@ -73,6 +75,10 @@ def _run(setup: Setup, store: Store, on_status: Callable[[Status], None]) -> Fou
     costs_of = _cost_measurer(setup)
     plan = _plan(setup, store, clock, costs_of)
     strategy = setup.make_strategy(setup.space, setup.objectives, setup.seed, plan)
+    for note in foresight(setup, plan):
+        on_status(
+            Status("looking at the space", 0, 0, 0, 0, None, clock.now(), setup.budget.seconds, setup.budget.trials, note)
+        )
     run = describe_run(setup, plan, strategy, sessions)
     write_json(setup.folder / "run.json", run)
 
@@ -107,6 +113,7 @@ def _run(setup: Setup, store: Store, on_status: Callable[[Status], None]) -> Fou
         loop.resume()
         if store.fact("search_over") != str(setup.budget):
             loop.run()
+            draw_more(loop, setup.drawn_finalists)
             check_estimator_gives(setup.objectives, loop.trials)
             store.remember(search_over=str(setup.budget), search_seconds=clock.now())
         marks["search"] = store.fact("search_seconds") or clock.now()
@@ -194,7 +201,12 @@ def _plan(setup: Setup, store: Store, clock: Clock, costs_of: Any) -> Plan:
             epochs = setup.fidelity.epochs
             longest = epochs * plan.eta**2
             plan = replace(
-                plan, base_epochs=epochs, single_epochs=epochs, max_epochs=longest, final_epochs=max(plan.final_epochs, longest)
+                plan,
+                base_epochs=epochs,
+                single_epochs=epochs,
+                max_epochs=longest,
+                final_epochs=max(plan.final_epochs, longest),
+                expected_trials=max(1, round(plan.expected_trials * plan.single_epochs / epochs)),
             )
     store.remember(plan=plan.to_json())
     return plan
@@ -233,7 +245,9 @@ def _final_step(setup: Setup, loop: Loop, executor: Executor) -> Choice | None:
     executor.close()  # its workers would only wait, with the data in their memory
     other = _make_executor(setup, setup.final_estimator)
     try:
-        return retrain_the_best(loop, other, setup.workers, is_timed=False, drawn=setup.drawn_finalists)
+        # beside a supernet, it is the final training that was timed before the search
+        is_timed = setup.prepare is not None
+        return retrain_the_best(loop, other, setup.workers, is_timed=is_timed, drawn=setup.drawn_finalists)
     finally:
         other.close()
 

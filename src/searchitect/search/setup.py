@@ -32,6 +32,9 @@ class Setup:
         baseline: interleave random trials.
         prepare: trains what the search relies on, such as a supernet; ``None``: nothing. It goes on where it stopped.
         drawn_finalists: random architectures that are trained beside the finalists in the final step, to compare with.
+        deviation: how the run differs from a published one.
+        cycle: trials of one full cycle of the system that the run is of; a smaller budget is said before the search begins.
+        paper_trials: trials of the paper's own search, whose cost is said before it begins; 0: nothing is said.
     """
 
     name: str
@@ -55,3 +58,6 @@ class Setup:
     baseline: bool = True
     prepare: Preparation | None = None
     drawn_finalists: int = 0
+    deviation: str = "not a published recipe"
+    cycle: int = 1
+    paper_trials: int = 0

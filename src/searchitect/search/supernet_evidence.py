@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from searchitect.core import Objective, Trial, TrialState
+from searchitect.core.trial import CUT_SHORT
 from searchitect.metrics.intervals import relative_improvement_of_one
 from searchitect.metrics.ranks import correlation_interval, kendall, spearman
 
@@ -23,30 +24,35 @@ LEAST_DRAWN: Final = 2
 
 
 def evidence(
-    finalists: Sequence[Trial], drawn: Sequence[Trial], trials: Mapping[int, Trial], objective: Objective
+    finalists: Sequence[Trial], drawn: Sequence[Trial], trials: Mapping[int, Trial], objective: Objective, wanted: int = 0
 ) -> dict[str, Any]:
     """The part "shared_weights" of result.json.
 
     Args:
         finalists: final trainings of what the method found: of the architecture that it ends with, then of others that it chose.
-        drawn: final trainings of random architectures, in the same way.
+        drawn: final trainings of random architectures, in the same way; one that was chosen too is in both.
         trials: of the search, by id; the parent of a final training holds the score with shared weights.
         objective: the leading one.
+        wanted: random architectures that there should be.
 
     Returns:
-        ``metric``; ``points``: [{key, trial, shared, alone, origin}], where origin is derived, chosen or random, of all final trainings
-        that gave a score, on validation data; ``kendall``, ``spearman``: {value, low, high} of shared and alone, ``None`` with fewer than
-        4 points; ``relative_improvement``: {value, low, high} in percent, of the derived one over the random ones, ``None`` with fewer
-        than 2 of these; ``sentences``.
+        ``metric``; ``points``: [{key, trial, shared, alone, origin}], where origin is derived, random or, of what else the method chose,
+        chosen; of all final trainings that came to their end with a score, on validation data; ``cut``: how many did not come to it;
+        ``kendall``, ``spearman``: {value, low, high} of shared and alone, ``None`` with fewer than 4 points; ``relative_improvement``:
+        {value, low, high} in percent, of the derived one over the random ones, ``None`` with fewer than 2 of these; ``sentences``.
     """
-    origins = ["derived" if place == 0 else "chosen" for place in range(len(finalists))] + ["random"] * len(drawn)
+    origins = {t.id: "chosen" for t in finalists} | {t.id: "random" for t in drawn} | {t.id: "derived" for t in finalists[:1]}
+    trained = {t.id: t for t in [*finalists, *drawn]}
+    cut = {t.id for t in trained.values() if t.state == TrialState.PRUNED and t.reason == CUT_SHORT}
     points: list[dict[str, Any]] = [
-        {"key": t.key, "trial": t.id, "shared": shared, "alone": alone, "origin": origin}
-        for t, origin in zip([*finalists, *drawn], origins, strict=True)
-        if (alone := _score(t, objective)) is not None
+        {"key": t.key, "trial": t.id, "shared": shared, "alone": alone, "origin": origins[t.id]}
+        for t in trained.values()
+        if t.id not in cut
+        and (alone := _score(t, objective)) is not None
         and (shared := _score(trials.get(-1 if t.parent is None else t.parent), objective)) is not None
     ]
     found: dict[str, Any] = {"metric": objective.metric, "points": points, "kendall": None, "spearman": None}
+    found["cut"] = len(cut)
     if len(points) >= LEAST_POINTS:
         shared_side, alone_side = ([float(p[name]) for p in points] for name in ("shared", "alone"))
         for name, correlation in (("kendall", kendall), ("spearman", spearman)):
@@ -54,7 +60,7 @@ def evidence(
             values = zip(("value", "low", "high"), ends, strict=True)
             found[name] = {end: None if math.isnan(value) else value for end, value in values}
     found["relative_improvement"] = _improvement(points, objective)
-    found["sentences"] = [_about_random(found), _about_ranks(found)]
+    found["sentences"] = [_about_random(found), *_about_what_is_missing(found, len(drawn), wanted), _about_ranks(found)]
     return found
 
 
@@ -80,12 +86,15 @@ def _improvement(points: Sequence[Mapping[str, Any]], objective: Objective) -> d
 def _about_random(found: Mapping[str, Any]) -> str:
     improvement, metric, points = found["relative_improvement"], found["metric"], found["points"]
     drawn = [p["alone"] for p in points if p["origin"] == "random"]
+    derived = [p["alone"] for p in points if p["origin"] == "derived"]
     if improvement is None:
-        return (
-            f"Nothing is said of how the derived architecture compares with random ones: {len(drawn)} of these were trained alone, at least "
-            f"{LEAST_DRAWN} are needed; a longer budget, and the interleaved baseline, give more."
+        why = (
+            f"{len(drawn)} of these were trained alone, at least {LEAST_DRAWN} are needed"
+            if derived
+            else "its own training gave no score"
         )
-    alone = next(p["alone"] for p in points if p["origin"] == "derived")
+        return f"Nothing is said of how the derived architecture compares with random ones: {why}; a longer budget gives more."
+    alone = derived[0]
     if improvement["low"] > 0:
         verdict = "more than random draws differ among themselves"
     elif improvement["high"] < 0:
@@ -97,6 +106,18 @@ def _about_random(found: Mapping[str, Any]) -> str:
         f"trained in the same way, {sum(drawn) / len(drawn):.4f} on average: relative improvement {improvement['value']:+.2f} %, 95 % interval "
         f"{improvement['low']:+.2f} to {improvement['high']:+.2f}: {verdict}."
     )
+
+
+def _about_what_is_missing(found: Mapping[str, Any], drawn: int, wanted: int) -> list[str]:
+    said = []
+    if drawn < wanted:
+        said.append(
+            f"Only {drawn} random architectures were there to compare with, not {wanted}: no more different ones within the limits were "
+            "found in the time for it."
+        )
+    if found["cut"]:
+        said.append(f"{found['cut']} trainings were cut short and left out of the comparison; a longer budget lets them end.")
+    return said
 
 
 def _about_ranks(found: Mapping[str, Any]) -> str:

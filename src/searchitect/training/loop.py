@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from searchitect.core import METRICS, SettingError, TrialState
+from searchitect.core.trial import CUT_SHORT
 from searchitect.networks.operations import set_drop_path
 from searchitect.tasks import State, Task, loss_function, read_batch
 from searchitect.training.augmentation import augment, mix
@@ -301,7 +302,7 @@ class _Training:
             self._end(TrialState.FAILED, f"over its time limit of {limit:.3g} s at epoch {self._epoch():.2g}")
             return True
         if deadline is not None and time.time() > deadline:
-            self._end(TrialState.PRUNED, "the budget ended during its training")
+            self._end(TrialState.PRUNED, CUT_SHORT)
             return True
         return False
 

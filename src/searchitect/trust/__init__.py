@@ -29,7 +29,8 @@ class Trust:
 
     Attributes:
         folder: with ESTIMATOR.json, ESTIMATOR.svg, and, on data, the trainings.
-        record: the content of ESTIMATOR.json: see `searchitect.benchmarks.reliability.judge`, and settings and points beside it.
+        record: the content of ESTIMATOR.json: see `searchitect.benchmarks.reliability.judge`, and settings and points beside it. An
+            estimate is the better the higher: one of a perplexity is times -1; the truth is in the metric itself.
         sentences: the same in words.
     """
 
@@ -126,7 +127,8 @@ def _judged(estimator: str, known: Known, on: str, fidelity: float | None, seed:
         raise SettingError(f"--fidelity is for {FROM_SCRATCH}, {ONE_SHOT}, {' and '.join(CURVES)}: {estimator!r} has none")
     fidelity = fidelity if fidelity is not None or share is None else known.full / share
     estimates = make_estimates(estimator, known, fidelity or known.full, seed, folder, on_done)
-    found = judge(estimates, known.truth, known.costs.get("params"))
+    truth = [known.sign * value for value in known.truth]
+    found = judge(estimates, truth, known.costs.get("params"), direction=known.direction)
     said = sentences(estimator, found, known.metric)
     record = {
         "estimator": estimator,
@@ -140,8 +142,7 @@ def _judged(estimator: str, known: Known, on: str, fidelity: float | None, seed:
         **found,
         "sentences": said,
         "points": [
-            {"key": a.key, "estimate": e, "truth": t}
-            for a, e, t in zip(known.architectures, estimates, known.truth, strict=True)
+            {"key": a.key, "estimate": e, "truth": t} for a, e, t in zip(known.architectures, estimates, truth, strict=True)
         ],
     }
     write_json(folder / f"{estimator}.json", record)
@@ -154,8 +155,9 @@ def _draw(estimator: str, known: Known, estimates: Sequence[float], on: str, fol
     from searchitect.reports import svg_to_png
     from searchitect.reports.scatter import draw_scatter
 
-    points = list(zip(estimates, known.truth, strict=True))
-    drawing = draw_scatter(points, estimator, known.metric, f"{estimator} on {on}")
+    points = [(e, known.sign * t) for e, t in zip(estimates, known.truth, strict=True)]
+    label = estimator if known.sign > 0 else f"{estimator} (higher is better)"
+    drawing = draw_scatter(points, label, known.metric, f"{estimator} on {on}")
     write_text(folder / f"{estimator}.svg", drawing)
     with suppress(MissingPackageError):  # the SVG shows the same
         svg_to_png(drawing, folder / f"{estimator}.png")

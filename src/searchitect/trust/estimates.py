@@ -13,6 +13,8 @@ from searchitect.trust.one_shot import ONE_SHOT, shared_scores
 CURVES: Final = ("last-value", "learning-curve")
 FROM_SCRATCH: Final = "from-scratch"
 _FOLDS: Final = 2
+_LEAST: Final = 1e-6
+"""Of a forecast inverse of a perplexity."""
 
 
 def check_estimator(estimator: str) -> None:
@@ -95,6 +97,9 @@ def _from_curves(estimator: str, known: Known, cut: float, seed: int) -> list[fl
 
         looks = np.arange(2.0, 2 + len(seen))
         last = 1.0 + len(epochs)
-        forecast = extrapolate(looks, np.asarray(seen), [last], np.random.default_rng(seed))
-        found.append(float(forecast.weights @ forecast.samples[:, -1]))
+        # the shapes are of scores that rise to 1 at most: of a perplexity its inverse does
+        rising = np.asarray(seen) if known.sign > 0 else -1 / np.asarray(seen)
+        forecast = extrapolate(looks, rising, [last], np.random.default_rng(seed))
+        value = float(forecast.weights @ forecast.samples[:, -1])
+        found.append(value if known.sign > 0 else -1 / max(value, _LEAST))
     return found

@@ -7,7 +7,18 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
-from searchitect.core import Architecture, Estimator, Fidelity, Job, RunError, SettingError, Space, canonical_json, hash_text
+from searchitect.core import (
+    METRICS,
+    Architecture,
+    Estimator,
+    Fidelity,
+    Job,
+    RunError,
+    SettingError,
+    Space,
+    canonical_json,
+    hash_text,
+)
 from searchitect.search.folder import read_json, write_json, write_text
 from searchitect.trust.known import Known, draw_different
 
@@ -37,7 +48,9 @@ def known_from_data(
     _check_settings(
         folder, {"data": task.fingerprint, "space": space.name, "config": space.config(), "epochs": full, "seed": seed}
     )
-    metric = "accuracy" if task.info.is_classification else "r2"
+    metric = task.info.quality
+    direction = METRICS[metric]
+    sign = 1.0 if direction == "max" else -1.0
     drawn = draw_different(space, k, seed, lambda _: True)
 
     def trained(asked: float, name: str) -> list[Row]:
@@ -58,7 +71,7 @@ def known_from_data(
         if asked >= full:
             raise SettingError(f"fidelity: a short training must be below the {full:g} epochs of a whole one, got {asked:g}")
         rows = trained(asked, f"trainings-{asked:g}.jsonl")
-        return [rows[place]["metrics"].get(metric, float("-inf")) for place in kept]
+        return [sign * rows[place]["metrics"].get(metric, sign * float("-inf")) for place in kept]
 
     def params(architecture: Architecture) -> float:
         return measure_costs(lambda: build(space, architecture.spec, task.info), task.info.input_shape, ["params"])["params"]
@@ -67,12 +80,13 @@ def known_from_data(
     return Known(
         space=space,
         architectures=[drawn[place] for place in kept],
-        truth=[whole[place]["metrics"][metric] for place in kept],
+        truth=[sign * whole[place]["metrics"][metric] for place in kept],
         metric=f"validation {metric}",
+        direction=direction,
         costs={"params": [params(drawn[place]) for place in kept]},
         task=task,
         short=short,
-        curves=[([look["epoch"] for look in curve], [look[metric] for look in curve]) for curve in looks],
+        curves=[([look["epoch"] for look in curve], [sign * look[metric] for look in curve]) for curve in looks],
         full=full,
     )
 

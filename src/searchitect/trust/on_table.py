@@ -36,6 +36,7 @@ def known_from_table(
         architectures=drawn,
         truth=[table.test(a) for a in drawn],
         metric=f"test {table.metric}",
+        direction="max",
         costs={name: values[rows].tolist() for name, values in table.costs.items()},
         task=_table_task(table, estimator, data, seed, reading),
         short=lambda epochs: [table.query(a, max(epochs, table.fidelities[0])).metrics[table.metric] for a in drawn],

@@ -48,5 +48,5 @@ def shared_scores(known: Known, epochs: float, seed: int, folder: Path, on_done:
         jobs = [Job(known.space, a, known.task, whole, horizon=1.0) for a in known.architectures]
         found = [judge.evaluate(job).metrics for job in jobs]
     name = known.task.info.quality
-    scores = [metrics.get(name, -math.inf) for metrics in found]
+    scores = [known.sign * metrics.get(name, math.nan) for metrics in found]
     return [score if math.isfinite(score) else -math.inf for score in scores]
