@@ -30,14 +30,17 @@ from searchitect.core import (
     unknown_name,
 )
 from searchitect.recipes import find_recipe
+from searchitect.recipes.composed import EPOCHS, Candidates, ComposedRecipe
 from searchitect.recipes.cost import supernet_cost
-from searchitect.recipes.recipe import DRAWN, Recipe
+from searchitect.recipes.recipe import Recipe
+from searchitect.recipes.shared_weights import DRAWN, SharedWeightsRecipe
 from searchitect.search.folder import read_json, write_json, write_text
 from searchitect.search.loop import Status
 from searchitect.search.plan import Plan
 from searchitect.search.run import Found, run_search
 from searchitect.search.setup import Setup
 from searchitect.search.supernet import HISTORY, SupernetRun
+from searchitect.strategies.shaped import Reward
 
 SpaceLike = str | Space | None
 StrategyLike = str | Strategy | type[Strategy] | Callable[..., Strategy]
@@ -206,7 +209,15 @@ def search(
     if recipe is not None:
         system = _recipe(recipe, strategy, estimator, data)
         recipe_options = system.given_by(preset, recipe_options or {})
-        method = system.make(recipe_options)
+        made = system.make(recipe_options)
+        if isinstance(made, Candidates):
+            assert isinstance(system, ComposedRecipe)
+            strategy, strategy_options = made.strategy, made.options
+            training = {**system.training(made, preset), **(training or {})}
+            if recipe_options.get(EPOCHS):
+                fidelity = fidelity or f"epochs={recipe_options[EPOCHS]:g}"
+            if not maximize and not minimize:
+                minimize = system.minimize
     elif recipe_options or preset != "small":
         raise SettingError(f"recipe_options={dict(recipe_options or {})}, preset={preset!r}: both need a recipe: name it")
     loaded, final_estimator = None, None
@@ -224,10 +235,9 @@ def search(
             "data is missing: give a name, a path, arrays, a frame or a Dataset, or an estimator that needs no data"
         )
     info = loaded.info if loaded is not None else None
+    chosen_space, size = _space(space, info), "small"
     if system is not None and info is not None and space is None:
-        chosen_space, open_space = system.sizes(system.space_for(info), preset)
-    else:
-        chosen_space = open_space = _space(space, info)
+        chosen_space, size = system.own_space(info, preset), preset
     if loaded is not None and _can_build(chosen_space):
         final_estimator = judge if judge.builds and final == "usual" else _estimator("from-scratch", training, final)
     objectives = _objectives(maximize, minimize, info, judge.measures)
@@ -248,13 +258,19 @@ def search(
             "final='paper' needs data and a space whose networks can be built: without a final step leave it out"
         )
     make = _strategy_maker(strategy, dict(strategy_options or {}), template, loaded, judge.has_fidelities)
-    prepare = None
-    if system is not None:
+    prepare, deviation, cycle, paper_trials = None, Setup.deviation, 1, 0
+    if system is not None and info is not None:
+        deviation = system.deviation(recipe_options or {}, chosen_space, info)
+    if isinstance(system, ComposedRecipe):
+        cycle, paper_trials = made.cycle, system.paper_trials if preset == "paper" else 0
+        if made.reward is not None:
+            make = _shaped(make, made.reward)
+    if isinstance(system, SharedWeightsRecipe) and info is not None:
         from searchitect.oneshot.supernets import check_supernet
 
-        method.limits = [c for c in constraints if c.is_cost]
-        shared = SupernetRun(method, system.open_space(open_space, recipe_options or {}), loaded, folder, seed)
-        assert info is not None  # a recipe without data was refused
+        made.limits, made.objectives = [c for c in constraints if c.is_cost], objectives
+        open_space = system.open_space(chosen_space, recipe_options or {}, size)
+        shared = SupernetRun(made, open_space, loaded, folder, seed)
         check_supernet(shared.space, info)
         judge, make, prepare = system.estimator(shared), shared.make_strategy, shared.prepare
         strategy, estimator = recipe or "", "shared-weights"
@@ -297,11 +313,14 @@ def search(
         time_limit=time_limit,
         baseline=baseline != "none",
         prepare=prepare,
-        drawn_finalists=DRAWN if system is not None else 0,
+        drawn_finalists=DRAWN if isinstance(system, SharedWeightsRecipe) else 0,
+        deviation=deviation,
+        cycle=cycle,
+        paper_trials=paper_trials,
     )
     if setup.strategy_name in _strategy_names():  # refused now, before any work
         setup.make_strategy(chosen_space, objectives, seed, Plan(1.0, 9.0, 3, 1.0, 10, None, 1.0, 2, False, None, None))
-    if system is not None and preset == "paper" and on_status is not None and not shared.is_begun:
+    if isinstance(system, SharedWeightsRecipe) and preset == "paper" and on_status is not None and not shared.is_begun:
         cost = supernet_cost(system, recipe_options or {}, shared.space, loaded, seed)
         note = f"the supernet at the paper's settings takes {cost}; the budget is {parsed}"
         on_status(Status("preparing", 0, 0, 0, 0, None, 0.0, parsed.seconds, parsed.trials, note))
@@ -493,10 +512,21 @@ def _strategy_maker(
     return make
 
 
+def _shaped(make: Callable[..., Strategy], reward: Reward) -> Callable[..., Strategy]:
+    """What makes a strategy that is told a reward in the place of the objectives."""
+    from searchitect.strategies.shaped import REWARD, Shaped
+
+    def shaped(space: Space, objectives: Sequence[Objective], seed: int, plan: Plan) -> Strategy:
+        return Shaped(space, objectives, seed=seed, inner=make(space, [REWARD], seed, plan), reward=reward)
+
+    return shaped
+
+
 def _compare_in_full(result: Result, setup: Setup, on_status: Callable[[Status], None] | None) -> None:
     """Run random search, with the same halving, budget and final step, beside the search."""
     from dataclasses import replace
 
+    alone = setup.estimator if setup.prepare is None or setup.final_estimator is None else setup.final_estimator
     other = replace(
         setup,
         folder=setup.folder / "baseline",
@@ -504,6 +534,9 @@ def _compare_in_full(result: Result, setup: Setup, on_status: Callable[[Status],
         strategy_name="asha over random",
         identity={**setup.identity, "strategy": "asha over random"},
         baseline=False,
+        estimator=alone,  # beside a search with shared weights, each is trained alone
+        prepare=None,
+        drawn_finalists=0,
     )
     found = run_search(other, on_status or (lambda _: None))
     metric = setup.objectives[0].metric

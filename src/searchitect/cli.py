@@ -561,7 +561,7 @@ def size_text(size: float | None) -> str:
 def _best_so_far(result: "Result") -> str | None:
     """One line about the best trial of a search that has not ended; ``None`` before the first one."""
     from searchitect.core import parse_objectives
-    from searchitect.search.final import eligible, ranked
+    from searchitect.search.finalists import eligible, ranked
 
     pairs = [text.split() for text in result.settings["settings"]["objectives"]]
     larger, smaller = ([metric for verb, metric in pairs if verb == wanted] for wanted in ("maximize", "minimize"))

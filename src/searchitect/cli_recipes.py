@@ -18,15 +18,17 @@ _SHOWN = {
 def describe_recipe(name: str) -> Iterator[str]:
     """Line by line: where it is from, its space and method, and every setting with the paper's value beside the one for small data."""
     from searchitect.recipes import find_recipe
+    from searchitect.recipes.shared_weights import SharedWeightsRecipe
 
     recipe = find_recipe(name)
     yield f"{name}: the recipe of {recipe.title}: {recipe.summary} ({recipe.paper})"
     space = recipe.space(_SHOWN[recipe.tasks[0]])
     yield f"space:      {space.name}, for {' and '.join(recipe.tasks)}; another one with --space"
     yield f"method:     {_method(recipe)}"
-    rows = [(n, small, recipe.paper_settings.get(n, small)) for n, small in recipe.settings().items()]
+    rows = [(n, small, recipe.papers_value(n)) for n, small in recipe.settings().items()]
     yield from _table(f"settings, by --set KEY=VALUE ({name})", rows)
-    for title, sizes in (("the networks that are found", recipe.paper_space), ("the supernet", recipe.paper_supernet)):
+    supernet = recipe.paper_supernet if isinstance(recipe, SharedWeightsRecipe) else {}
+    for title, sizes in (("the networks that are found", recipe.paper_space), ("the supernet", supernet)):
         if sizes:
             yield from _table(f"sizes of {title}", _sizes(space, sizes))
     yield f"search:     searchitect search DATA --recipe {name}"
@@ -35,8 +37,8 @@ def describe_recipe(name: str) -> Iterator[str]:
 
 def _method(recipe: "Recipe") -> str:
     """The first line of its documentation."""
-    text = (recipe.method.__doc__ or recipe.summary).strip().splitlines()[0].rstrip(".")
-    return f"{text} ({recipe.method.__module__.replace('.', '/')}.py)"
+    text = (recipe.about.__doc__ or recipe.summary).strip().splitlines()[0].rstrip(".")
+    return f"{text} ({recipe.about.__module__.replace('.', '/')}.py)"
 
 
 def _sizes(space: Space, sizes: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
@@ -48,8 +50,8 @@ def _table(title: str, rows: list[tuple[str, Any, Any]]) -> Iterator[str]:
     width = max([len(title), *(len(name) + 2 for name, _, _ in rows)])
     yield f"{title:{width}}  {'small':>10}  {'paper':>10}"
     for name, small, paper in rows:
-        mark = "" if small == paper else "  *"
-        yield f"  {name:{width - 2}}  {_text(small):>10}  {_text(paper):>10}{mark}"
+        mark = "" if small == paper or paper is None else "  *"
+        yield f"  {name:{width - 2}}  {_text(small):>10}  {_text('not given' if paper is None else paper):>10}{mark}"
 
 
 def _text(value: Any) -> str:

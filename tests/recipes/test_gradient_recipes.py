@@ -114,6 +114,19 @@ def test_a_setting_that_cannot_be_is_refused(name: str, given: dict[str, Any], m
         relaxed(name, **given)
 
 
+def test_how_much_costs_weigh_is_a_setting() -> None:
+    for name in ("snas", "proxylessnas"):
+        assert find_recipe(name).settings()["cost_weight"] == 0.1
+        assert relaxed(name, cost_weight=0.5).cost_weight == 0.5
+        with pytest.raises(SettingError, match=r"cost_weight must lie in \[0, 1000\], got -1"):
+            relaxed(name, cost_weight=-1.0)
+    assert find_recipe("proxylessnas").papers_value("cost_weight") == 0.1  # lambda in the code
+    assert find_recipe("snas").papers_value("cost_weight") is None
+    by_reward = relaxed("proxylessnas", gradient="reinforce", cost_weight=0.5)
+    assert by_reward.cost_weight == 0  # not a second time beside the reward
+    assert by_reward.rule.args[2] == 0.5  # type: ignore[attr-defined]
+
+
 def test_safeguards_are_settings() -> None:
     plain = relaxed("darts")
     assert (plain.guard, plain.selection) == (None, None)

@@ -1,14 +1,12 @@
-from dataclasses import fields
-
 import pytest
 
 from searchitect import search
 from searchitect.cli_recipes import describe_recipe
 from searchitect.core import SettingError, SpaceError, TaskInfo
 from searchitect.oneshot import supernets
-from searchitect.oneshot.method import Schedule
 from searchitect.recipes import find_recipe, recipe_summaries
 from searchitect.recipes.cost import supernet_cost
+from searchitect.recipes.shared_weights import SharedWeightsRecipe
 from searchitect.spaces.darts import Darts
 from searchitect.tasks import load_task
 
@@ -24,12 +22,12 @@ def test_the_papers_numbers_make_a_method_and_both_spaces(name):
     given = recipe.given_by("paper", {})
     recipe.make(given)  # raises for a setting that there is not, or of another kind
     info = IMAGES if "image-classification" in recipe.tasks else TaskInfo("text", recipe.tasks[0], (8,), 30, 100)
-    space = recipe.space_for(info)
-    final, supernet = recipe.sizes(space, "paper")
-    for sized, sizes in ((final, recipe.paper_space), (supernet, recipe.paper_supernet)):
-        assert {key: sized.config()[key] for key in sizes} == dict(sizes)
-    assert recipe.sizes(space, "small") == (space, space)
-    recipe.open_space(supernet, given)
+    final = recipe.own_space(info, "paper")
+    assert {key: final.config()[key] for key in recipe.paper_space} == dict(recipe.paper_space)
+    assert recipe.own_space(info) == recipe.space(info)
+    if isinstance(recipe, SharedWeightsRecipe):
+        supernet = recipe.open_space(final, given, "paper")
+        assert {key: supernet.config()[key] for key in recipe.paper_supernet} == dict(recipe.paper_supernet)
 
 
 def test_given_settings_win_over_the_papers():
@@ -45,12 +43,27 @@ def test_every_setting_is_shown_with_the_papers_value_beside_it(name):
     for setting, value in recipe.paper_settings.items():
         row = next(line.split() for line in lines if line.split()[0] == setting)
         assert row[2] == (f"{value:g}" if isinstance(value, float) else str(value))
-    assert {field.name for field in fields(Schedule)} <= {line.split()[0] for line in lines}
+    assert set(recipe.settings()) <= {line.split()[0] for line in lines}
+
+
+def test_a_run_says_what_differs_from_the_paper():
+    recipe, small = find_recipe("snas"), Darts.for_task(IMAGES)
+    told = recipe.deviation({}, small, IMAGES)
+    assert "settings, the paper's in brackets: epochs 50 (150), alpha_learning_rate 0.003 (0.0003);" in told
+    assert f"sizes of the networks: channels {small.channels} (36), layers {small.layers} (20);" in told
+    as_published = recipe.deviation(recipe.given_by("paper", {}), recipe.own_space(IMAGES, "paper"), IMAGES)
+    assert "settings as in the paper; data 'images'" in as_published
+    assert "momentum 0.5 (0.9)" in recipe.deviation({"momentum": 0.5}, small, IMAGES)
+
+
+def test_where_the_paper_gives_no_value_none_is_shown():
+    row = next(line for line in describe_recipe("snas") if line.split()[0] == "cost_weight")
+    assert row.split(maxsplit=2) == ["cost_weight", "0.1", "not given"]
 
 
 def test_a_recipe_on_data_that_it_is_not_for_names_a_space_that_fits():
     with pytest.raises(SpaceError, match=r"'darts' searches networks for image-classification, .* --space mlp"):
-        find_recipe("darts").space_for(TABLE)
+        find_recipe("darts").own_space(TABLE)
 
 
 def test_mistakes_are_told_before_any_work(tmp_path, monkeypatch):

@@ -62,7 +62,8 @@ def test_options_come_with_their_defaults() -> None:
         "sample_size": 25,
         "with_replacement": True,
         "avoid_duplicates": False,
-        "aging": True,
+        "dies": "oldest",
+        "sample_share": 0.0,
     }
 
 

@@ -24,7 +24,7 @@ SETTINGS = {
     "regularized-evolution": [
         {"population_size": 8, "sample_size": 3},
         {"population_size": 8, "sample_size": 8, "with_replacement": False, "avoid_duplicates": True},
-        {"population_size": 8, "sample_size": 3, "aging": False},
+        {"population_size": 8, "sample_size": 3, "dies": "worst"},
     ],
     "asha": [
         {"max_epochs": 9},

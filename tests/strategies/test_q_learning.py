@@ -6,12 +6,33 @@ import pytest
 
 from searchitect.core import SettingError, TrialState
 from searchitect.spaces.metaqnn import MetaQnn
-from searchitect.strategies.q_learning import SCHEDULE, QLearning, Step, sweep
+from searchitect.strategies.q_learning import SCHEDULES, QLearning, Step, sweep
 from searchitect.testing import CountOnes, ToySpace, simulate, toy_score
 from tests.strategies.policies import SCORE, Hits, hits_of, tell_all, trial_of
 
 SPACE = CountOnes(12)
 CELLS = list(SPACE.enumerate())
+
+
+SCHEDULE = SCHEDULES["metaqnn"]
+
+
+def test_blockqnns_schedule_is_the_papers() -> None:
+    schedule = SCHEDULES["blockqnn"]
+    assert sum(count for _, count in schedule) == 178 * 64 == 11_392
+    strategy = QLearning(SPACE, SCORE, schedule="blockqnn", expected_trials=178, replays=1)
+    met: Counter[float] = Counter()
+    for number in range(178):
+        met[strategy.epsilon] += 1
+        strategy.tell(trial_of(SPACE, CELLS[number]))
+    assert met == {epsilon: count // 64 for epsilon, count in schedule}
+
+
+def test_shaped_rewards_add_up_to_the_reward() -> None:
+    rows = [[0.0, 0.0] for _ in range(4)]
+    sweep([Step(row, 0, 2, 1) for row in rows], 0.8, learning_rate=1.0, shaped=True)
+    # value to go: the shares of the steps that are left, so the first step is worth the whole reward
+    assert [row[1] for row in rows] == pytest.approx([0.8, 0.6, 0.4, 0.2])
 
 
 def test_the_schedule_is_the_papers() -> None:

@@ -85,20 +85,42 @@ def test_the_population_is_drawn_at_random_and_every_child_differs_from_its_pare
 
 
 def test_without_aging_the_worst_dies_and_of_equals_the_oldest() -> None:
-    strategy = told([0.9, 0.1, 0.2, 0.3], population_size=3, sample_size=1, aging=False)
+    strategy = told([0.9, 0.1, 0.2, 0.3], population_size=3, sample_size=1, dies="worst")
     assert set(parents(strategy, 100)) == {0, 2, 3}
     strategy.tell(trial(4, 0.1))  # the newcomer is the worst: it dies at once
     assert set(parents(strategy, 100)) == {0, 2, 3}
-    level = told([0.5, 0.5, 0.5, 0.5, 0.6], population_size=3, sample_size=1, aging=False)
+    level = told([0.5, 0.5, 0.5, 0.5, 0.6], population_size=3, sample_size=1, dies="worst")
     assert set(parents(level, 100)) == {2, 3, 4}
 
 
 def test_without_aging_what_is_dominated_dies() -> None:
     objectives = [Objective("score", "max"), Objective("cost", "min")]
-    strategy = RegularizedEvolution(SPACE, objectives, population_size=3, sample_size=1, aging=False)
+    strategy = RegularizedEvolution(SPACE, objectives, population_size=3, sample_size=1, dies="worst")
     for number, (score, cost) in enumerate([(0.9, 9), (0.5, 1), (0.8, 10), (0.7, 5)]):
         strategy.tell(trial(number, score, cost=cost))
     assert set(parents(strategy, 100)) == {0, 1, 3}
+
+
+def test_the_loser_of_a_pair_dies_as_often_as_its_rank_says() -> None:
+    counts: Counter[int] = Counter()
+    for seed in range(600):
+        strategy = told([0.4, 0.1, 0.3, 0.2], population_size=3, sample_size=2, dies="loser", seed=seed)
+        [dead] = {0, 1, 2, 3} - {individual.trial for individual in strategy._population}
+        counts[dead] += 1
+    # of the six pairs, the worst of all loses three, the next two, the next one, the best none
+    for place, pairs in ((1, 3), (3, 2), (2, 1), (0, 0)):
+        assert counts[place] / 600 == pytest.approx(pairs / 6, abs=0.08)
+
+
+def test_where_nobody_dies_tournaments_grow_with_the_population() -> None:
+    strategy = told(
+        list(range(40)), population_size=20, sample_size=1, dies="nobody", sample_share=0.05, with_replacement=False
+    )
+    assert set(parents(strategy, 400)) <= set(range(40))
+    won = parents(strategy, 4000)  # two of forty meet: the best wins one in twenty, the worst never
+    assert won[39] / 4000 == pytest.approx(1 / 20, abs=0.02)
+    assert won[0] == 0
+    assert "population 40, tournaments of 2" in strategy.notes()[0]
 
 
 @pytest.mark.parametrize("state", [TrialState.FAILED, TrialState.PRUNED, TrialState.INFEASIBLE])
@@ -167,7 +189,7 @@ def test_its_notes_say_what_happened() -> None:
     assert strategy.notes() == [
         "Regularized evolution (population 10, tournaments of 3): 10 architectures drawn uniformly, 15 by mutation."
     ]
-    assert RegularizedEvolution(SPACE, SCORE, aging=False).notes()[0].startswith("Tournament evolution (population 100")
+    assert RegularizedEvolution(SPACE, SCORE, dies="worst").notes()[0].startswith("Tournament evolution (population 100")
 
 
 def noise_free_best(seed: int, **options: Any) -> float:
@@ -180,11 +202,17 @@ def noise_free_best(seed: int, **options: Any) -> float:
 
 # means of 60 runs of an independent implementation; the standard error of 3 runs is at most 0.014
 @pytest.mark.parametrize(
-    ("population_size", "sample_size", "aging", "expected"),
-    [(100, 10, True, 0.898), (100, 25, True, 0.955), (100, 1, True, 0.636), (20, 5, True, 0.923), (100, 10, False, 0.899)],
+    ("population_size", "sample_size", "dies", "expected"),
+    [
+        (100, 10, "oldest", 0.898),
+        (100, 25, "oldest", 0.955),
+        (100, 1, "oldest", 0.636),
+        (20, 5, "oldest", 0.923),
+        (100, 10, "worst", 0.899),
+    ],
 )
-def test_the_papers_toy_is_reproduced(population_size: int, sample_size: int, aging: bool, expected: float) -> None:
-    options = {"population_size": population_size, "sample_size": sample_size, "aging": aging}
+def test_the_papers_toy_is_reproduced(population_size: int, sample_size: int, dies: str, expected: float) -> None:
+    options = {"population_size": population_size, "sample_size": sample_size, "dies": dies}
     found = [noise_free_best(seed, **options) for seed in range(3)]
     assert statistics.mean(found) == pytest.approx(expected, abs=0.025)
 

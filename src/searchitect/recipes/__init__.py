@@ -9,6 +9,15 @@ if TYPE_CHECKING:
     from searchitect.recipes.recipe import Recipe
 
 _CATALOGUE: Final = {
+    "amoebanet": "AmoebaNet, 2019: ageing evolution of a normal and a reduction cell",
+    "blockqnn": "BlockQNN, 2018: Q-learning picks the layers of one block, which is stacked; cheap and sparse blocks are preferred",
+    "hierarchical-evolution": "hierarchical representations, 2018: graphs inside a graph evolve at all levels by tournaments",
+    "metaqnn": "MetaQNN, 2017: Q-learning picks one layer after the other",
+    "nas-rl": "NAS-RL, 2017: a recurrent controller, trained by REINFORCE, writes down convolutional networks",
+    "nasnet": "NASNet, 2018: a recurrent controller, trained by PPO, writes down a normal and a reduction cell",
+    "pnas": "PNAS, 2018: cells grow block by block; a surrogate chooses which extensions are trained",
+    "random-asha": "random search with ASHA, 2019: random cells, of which the best quarter goes on, again and again",
+    "randwire": "RandWire, 2019: random graphs, of which a few are drawn",
     "darts": "DARTS, 2019: every operation of every edge at once, weighted by a softmax that gradient descent learns",
     "drnas": "DrNAS, 2021: the weights of the operations are drawn from a learned Dirichlet distribution",
     "enas": "ENAS, 2018: a controller draws the networks that train the shared weights, and learns from their accuracy",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from searchitect.core import Space
 
 if TYPE_CHECKING:
-    from searchitect.recipes.recipe import Recipe
+    from searchitect.recipes.shared_weights import SharedWeightsRecipe
 
 _EXAMPLES: Final = 4
 """Of the batches that are timed."""
@@ -36,7 +36,7 @@ class Cost:
         return f"about {time_text} for {self.steps:,} steps, and {self.memory / 1e9:.2g} GB of memory"
 
 
-def supernet_cost(recipe: "Recipe", given: Mapping[str, Any], space: Space, task: Any, seed: int = 0) -> Cost:
+def supernet_cost(recipe: "SharedWeightsRecipe", given: Mapping[str, Any], space: Space, task: Any, seed: int = 0) -> Cost:
     """What the supernet of a recipe costs: a few steps on small batches are made, and their time is scaled up.
 
     Args:

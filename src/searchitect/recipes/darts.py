@@ -11,8 +11,8 @@ from searchitect.oneshot.relaxations.softmax import Softmax
 from searchitect.oneshot.relaxed import Relaxed
 from searchitect.oneshot.rules import bilevel
 from searchitect.recipes.cells import cells_for, with_none
-from searchitect.recipes.recipe import Recipe
 from searchitect.recipes.safeguards import guard, selection
+from searchitect.recipes.shared_weights import SharedWeightsRecipe
 
 
 def darts(
@@ -48,7 +48,7 @@ def darts(
 
 PAPER: dict[str, Any] = {"order": 2, "alpha_learning_rate": 3e-4, "epochs": 50, "batch_size": 64}
 
-RECIPE = Recipe(
+RECIPE = SharedWeightsRecipe(
     name="darts",
     title="DARTS",
     paper="Liu, Simonyan, Yang 2019, arXiv:1806.09055",

@@ -10,7 +10,7 @@ from searchitect.oneshot.relaxations.dirichlet import Dirichlet
 from searchitect.oneshot.relaxed import Relaxed
 from searchitect.oneshot.rules import bilevel
 from searchitect.recipes.cells import cells_for, partial_cells
-from searchitect.recipes.recipe import Recipe
+from searchitect.recipes.shared_weights import SharedWeightsRecipe
 
 
 def drnas(schedule: Schedule, *, alpha_learning_rate: float = 3e-3, anchor: float = 1e-3) -> Method:
@@ -29,7 +29,7 @@ def supernet(space: Space, *, partial: int = 1) -> Space:
     return partial_cells(space, partial=partial)
 
 
-RECIPE = Recipe(
+RECIPE = SharedWeightsRecipe(
     name="drnas",
     title="DrNAS",
     paper="Chen, Wang, Cheng, Tang, Hsieh 2021, arXiv:2006.10355",

@@ -7,7 +7,7 @@ released code (melodyguan/enas), its search for cells.
 from searchitect.core import Space, TaskInfo
 from searchitect.oneshot.enas import Enas, Policy
 from searchitect.oneshot.method import Method, Schedule
-from searchitect.recipes.recipe import Recipe
+from searchitect.recipes.shared_weights import SharedWeightsRecipe
 from searchitect.spaces.enas_micro import EnasMicro
 
 
@@ -50,7 +50,7 @@ def space_for(info: TaskInfo) -> Space:
     return EnasMicro.for_task(info)
 
 
-RECIPE = Recipe(
+RECIPE = SharedWeightsRecipe(
     name="enas",
     title="ENAS",
     paper="Pham, Guan, Zoph, Le, Dean 2018, arXiv:1802.03268",

@@ -9,7 +9,7 @@ from searchitect.oneshot.relaxations.sigmoid import Sigmoid
 from searchitect.oneshot.relaxed import Relaxed
 from searchitect.oneshot.rules import bilevel
 from searchitect.recipes.cells import cells_for
-from searchitect.recipes.recipe import Recipe
+from searchitect.recipes.shared_weights import SharedWeightsRecipe
 
 
 def fair_darts(
@@ -25,7 +25,7 @@ def fair_darts(
     return Relaxed(Sigmoid(pull), bilevel(1), schedule, learning_rate=alpha_learning_rate, weight_decay=alpha_weight_decay)
 
 
-RECIPE = Recipe(
+RECIPE = SharedWeightsRecipe(
     name="fair-darts",
     title="FairDARTS",
     paper="Chu, Zhou, Zhang, Li 2020, arXiv:1911.12126",

@@ -9,7 +9,7 @@ from searchitect.oneshot.relaxations.hard_gumbel import HardGumbel
 from searchitect.oneshot.relaxed import Relaxed
 from searchitect.oneshot.rules import bilevel
 from searchitect.recipes.cells import cells_for, with_none
-from searchitect.recipes.recipe import Recipe
+from searchitect.recipes.shared_weights import SharedWeightsRecipe
 
 
 def gdas(
@@ -36,7 +36,7 @@ def gdas(
     )
 
 
-RECIPE = Recipe(
+RECIPE = SharedWeightsRecipe(
     name="gdas",
     title="GDAS",
     paper="Dong, Yang 2019, arXiv:1910.04465",

@@ -12,7 +12,7 @@ from searchitect.oneshot.method import Method, Schedule
 from searchitect.oneshot.path_dropout import PathDropout
 from searchitect.oneshot.two_stage import TwoStage
 from searchitect.recipes.cells import cells_for
-from searchitect.recipes.recipe import Recipe
+from searchitect.recipes.shared_weights import SharedWeightsRecipe
 
 
 def one_shot(schedule: Schedule, *, dropout: float = 0.05, ghost: int = 32, candidates: int = 500) -> Method:
@@ -31,7 +31,7 @@ def one_shot(schedule: Schedule, *, dropout: float = 0.05, ghost: int = 32, cand
     return PathDropout(draws, schedule, rate=dropout, ghost=ghost)
 
 
-RECIPE = Recipe(
+RECIPE = SharedWeightsRecipe(
     name="one-shot",
     title="One-shot with path dropout",
     paper="Bender, Kindermans, Zoph, Vasudevan, Le 2018, ICML",

@@ -9,7 +9,7 @@ from searchitect.oneshot.relaxations.categorical import Categorical
 from searchitect.oneshot.relaxed import Relaxed
 from searchitect.oneshot.score_rules import importance_weighted
 from searchitect.recipes.cells import cells_for
-from searchitect.recipes.recipe import Recipe
+from searchitect.recipes.shared_weights import SharedWeightsRecipe
 
 
 def parsec(
@@ -41,7 +41,7 @@ def parsec(
     )
 
 
-RECIPE = Recipe(
+RECIPE = SharedWeightsRecipe(
     name="parsec",
     title="PARSEC",
     paper="Casale, Gordon, Fusi 2019, arXiv:1902.05116",

@@ -10,8 +10,8 @@ from searchitect.oneshot.relaxations.softmax import Softmax
 from searchitect.oneshot.relaxed import Relaxed
 from searchitect.oneshot.rules import bilevel
 from searchitect.recipes.cells import cells_for, partial_cells
-from searchitect.recipes.recipe import Recipe
 from searchitect.recipes.safeguards import guard, selection
+from searchitect.recipes.shared_weights import SharedWeightsRecipe
 
 
 def pc_darts(
@@ -49,7 +49,7 @@ def supernet(space: Space, *, partial: int = 4) -> Space:
     return partial_cells(space, partial=partial)
 
 
-RECIPE = Recipe(
+RECIPE = SharedWeightsRecipe(
     name="pc-darts",
     title="PC-DARTS",
     paper="Xu et al. 2020, arXiv:1907.05737",

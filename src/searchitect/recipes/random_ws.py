@@ -12,7 +12,7 @@ from searchitect.oneshot.method import Method, Schedule
 from searchitect.oneshot.sampled import Sampled, uniform
 from searchitect.oneshot.two_stage import TwoStage
 from searchitect.recipes.cells import cells_for
-from searchitect.recipes.recipe import Recipe
+from searchitect.recipes.shared_weights import SharedWeightsRecipe
 
 STEPS_OF_A_ROUND: Final = 10_000
 """Of the weights: there is a round of candidates for so many of them, and at least one."""
@@ -36,7 +36,7 @@ def random_ws(schedule: Schedule, *, candidates: int = 200, kept: int = 10, batc
     return Sampled(uniform, two_looks, schedule)
 
 
-RECIPE = Recipe(
+RECIPE = SharedWeightsRecipe(
     name="random-ws",
     title="Random search with weight sharing",
     paper="Li, Talwalkar 2019, arXiv:1902.07638",

@@ -1,24 +1,18 @@
-"""What a recipe is: one published system as a space, a method or strategy, and the paper's numbers."""
+"""What a recipe is: one published system as a space, a way of searching it, and the paper's numbers."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from inspect import signature
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any
 
-from searchitect.core import Estimator, Space, SpaceError, TaskInfo, unknown_name
+from searchitect.core import Space, SpaceError, TaskInfo, unknown_name
 from searchitect.core.space import check_kind
-from searchitect.search.supernet import FILE, SupernetRun
-
-if TYPE_CHECKING:
-    from searchitect.oneshot.method import Method, Schedule
-
-DRAWN: Final = 5
-"""Random architectures that are trained alone beside the derived ones, to compare with."""
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """One published system that shares weights.
+@dataclass(frozen=True, kw_only=True)
+class Recipe(ABC):
+    """One published system.
 
     Attributes:
         name: as on the command line.
@@ -26,14 +20,9 @@ class Recipe:
         paper: authors, year, and where.
         summary: one line.
         space: what is searched on a task, unless the user names another space.
-        method: makes the method from the schedule of the weights and, by keyword, its own settings, whose defaults are for small data.
-        schedule: of the weights, for small data.
         paper_settings: setting -> the paper's value, where it is another one than here.
-        paper_space: settings of the space in the paper's final network.
-        paper_supernet: settings of the space in the paper's supernet.
-        supernet: the space whose open spec the supernet is built from, given the one that is searched and, by keyword, settings.
-        normalisation: of networks judged with shared weights, see `searchitect.estimators.shared_weights`.
-        rows: of the validation part that they are judged on, at most.
+        paper_silent: settings of which the paper gives no value that holds here.
+        paper_space: settings of the space in the paper's networks.
         tasks: the kinds of task that its own space is for.
     """
 
@@ -42,68 +31,93 @@ class Recipe:
     paper: str
     summary: str
     space: Callable[[TaskInfo], Space]
-    method: "Callable[..., Method]"
-    schedule: "Schedule"
     paper_settings: Mapping[str, Any] = field(default_factory=dict)
+    paper_silent: tuple[str, ...] = ()
     paper_space: Mapping[str, Any] = field(default_factory=dict)
-    paper_supernet: Mapping[str, Any] = field(default_factory=dict)
-    supernet: Callable[..., Space] = lambda space: space
-    normalisation: str = "recalibrated"
-    rows: int = 2000
     tasks: tuple[str, ...] = ("image-classification",)
 
-    def space_for(self, info: TaskInfo) -> Space:
-        """What is searched on a task. Raises `SpaceError` for a kind of task that the recipe's own space is not for."""
-        if info.kind in self.tasks:
-            return self.space(info)
-        from searchitect.spaces import default_space
+    @abstractmethod
+    def settings(self) -> dict[str, Any]:
+        """Every setting with its value for small data."""
 
-        raise SpaceError(
-            f"the recipe {self.name!r} searches networks for {' and '.join(self.tasks)}, the data are for {info.kind}: name a space that "
-            f"fits them, such as --space {default_space(info).name}"
-        )
+    @abstractmethod
+    def make(self, given: Mapping[str, Any]) -> Any:
+        """What searches, with some settings changed.
+
+        Raises:
+            SettingError: for one that it does not have, and one of another kind or out of its range.
+        """
+
+    @property
+    @abstractmethod
+    def about(self) -> Callable[..., Any]:
+        """The function whose documentation tells of the settings."""
+
+    def own_space(self, info: TaskInfo, preset: str = "small") -> Space:
+        """What is searched on a task, at the paper's size with the preset "paper".
+
+        Raises:
+            SpaceError: for a kind of task that the recipe's own space is not for.
+        """
+        if info.kind not in self.tasks:
+            from searchitect.spaces import default_space
+
+            raise SpaceError(
+                f"the recipe {self.name!r} searches networks for {' and '.join(self.tasks)}, the data are for {info.kind}: name a space "
+                f"that fits them, such as --space {default_space(info).name}"
+            )
+        return sized(self.space(info), self.paper_space, preset)
 
     def given_by(self, preset: str, given: Mapping[str, Any]) -> dict[str, Any]:
         """The settings that differ from the recipe's own: those of the preset, and over them the ``given`` ones."""
         return {**(self.paper_settings if preset == "paper" else {}), **given}
 
-    def sizes(self, space: Space, preset: str) -> tuple[Space, Space]:
-        """The recipe's own space at the size of the final networks, and at that of the supernet."""
-        if preset != "paper":
-            return space, space
-        final, open_ = (space.with_settings({**space.config(), **sizes}) for sizes in (self.paper_space, self.paper_supernet))
-        return final, open_
-
-    def settings(self) -> dict[str, Any]:
-        """Every setting with its value for small data."""
-        return {**asdict(self.schedule), **_keywords(self.method), **_keywords(self.supernet)}
-
-    def make(self, given: Mapping[str, Any]) -> "Method":
-        """The method, with some settings changed.
-
-        Raises:
-            SettingError: for one that it does not have, and one of another kind or out of its range.
-        """
+    def check(self, given: Mapping[str, Any]) -> None:
+        """Raise `SettingError` for a setting that the recipe does not have, and for one of another kind."""
         known = self.settings()
         for name, value in given.items():
             if name not in known:
                 raise unknown_name(f"setting of the recipe {self.name!r}:", name, known)
             check_kind(f"the recipe {self.name!r}", name, value, known[name])
-        of_schedule = {f.name for f in fields(self.schedule)}
-        schedule = replace(self.schedule, **{k: v for k, v in given.items() if k in of_schedule})
-        return self.method(schedule, **{k: v for k, v in given.items() if k in _keywords(self.method)})
 
-    def open_space(self, space: Space, given: Mapping[str, Any]) -> Space:
-        """The space whose open spec the supernet is built from, with some settings changed."""
-        return self.supernet(space, **{k: v for k, v in given.items() if k in _keywords(self.supernet)})
+    def papers_value(self, setting: str) -> Any:
+        """The paper's value of a setting; ``None`` where it gives none."""
+        return None if setting in self.paper_silent else self.paper_settings.get(setting, self.settings()[setting])
 
-    def estimator(self, run: SupernetRun) -> Estimator:
-        """What judges with the weights of the run's supernet."""
-        from searchitect.estimators.shared_weights import SharedWeights
+    def deviation(self, given: Mapping[str, Any], space: Space, info: TaskInfo) -> str:
+        """How a run differs from the paper, for its record.
 
-        return SharedWeights(run.folder / FILE, run.space, self.normalisation, self.rows)
+        Args:
+            given: settings that differ from the recipe's own, those of a preset included.
+            space: of the networks that are searched.
+            info: of the task.
+        """
+        now = {**self.settings(), **given}
+        settings = [
+            f"{name} {_text(value)} ({'no value given' if paper is None else _text(paper)})"
+            for name, value in now.items()
+            if value != (paper := self.papers_value(name)) and (paper is not None or name in given)
+        ]
+        parts = [f"settings, the paper's in brackets: {', '.join(settings)}" if settings else "settings as in the paper"]
+        own = self.space(info) if info.kind in self.tasks else None
+        if own is None or own.name != space.name:
+            parts.append(f"the space {space.name!r}, which is not the recipe's own")
+        else:
+            sizes = [f"{k} {space.config()[k]} ({v})" for k, v in self.paper_space.items() if space.config()[k] != v]
+            parts += [f"sizes of the networks: {', '.join(sizes)}"] if sizes else []
+        parts.append(f"data {info.name!r}; epochs end earlier where the budget does")
+        return f"recipe {self.name!r} of {self.title} ({self.paper}); {'; '.join(parts)}; what else differs: docs/methods/{self.name}.md"
 
 
-def _keywords(function: Callable[..., Any]) -> dict[str, Any]:
+def sized(space: Space, sizes: Mapping[str, Any], preset: str) -> Space:
+    """The space with the paper's sizes, where the preset asks for them."""
+    return space.with_settings({**space.config(), **sizes}) if preset == "paper" else space
+
+
+def _text(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def keywords(function: Callable[..., Any]) -> dict[str, Any]:
     """The arguments that it takes by keyword only, with their defaults."""
     return {name: p.default for name, p in signature(function).parameters.items() if p.kind == p.KEYWORD_ONLY}

@@ -13,7 +13,7 @@ from searchitect.oneshot.method import Method, Schedule
 from searchitect.oneshot.sampled import Sampled
 from searchitect.oneshot.samplers import find_sampler
 from searchitect.recipes.cells import cells_for
-from searchitect.recipes.recipe import Recipe
+from searchitect.recipes.shared_weights import SharedWeightsRecipe
 
 
 def spos(
@@ -51,7 +51,7 @@ def spos(
     return Sampled(find_sampler(sampler), evolution, schedule)
 
 
-RECIPE = Recipe(
+RECIPE = SharedWeightsRecipe(
     name="spos",
     title="Single path one-shot",
     paper="Guo et al. 2020, arXiv:1904.00420",

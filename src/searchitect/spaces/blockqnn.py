@@ -160,6 +160,11 @@ class BlockQnn(Space):
         return index * sum(map(len, SINGLE.values())) + pairs * len(PAIR) + (index > 1)
 
 
+def density(spec: Any) -> float:
+    """Links per layer of a block: the edges of its graph by its dots, where the input of the block is no dot."""
+    return sum(len(layer["from"]) for layer in spec["block"]) / len(spec["block"])
+
+
 def structure_codes(spec: Any) -> list[Code]:
     """The Network Structure Codes of a spec, the terminal included. The inverse of `BlockQnn.from_codes`."""
     codes = [

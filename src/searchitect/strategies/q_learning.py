@@ -1,7 +1,8 @@
 """Q-learning over the decisions: a table of how good each option is in each state, learned from replayed experience.
 
 Baker, Gupta, Naik, Raskar 2017, "Designing Neural Network Architectures using Reinforcement Learning",
-https://arxiv.org/abs/1611.02167, Algorithms 1 to 3 and the epsilon schedule of section 4.3.
+https://arxiv.org/abs/1611.02167, Algorithms 1 to 3 and the epsilon schedule of section 4.3. With ``shaped``: Zhong, Yan, Wu, Shao, Liu 2018, "Practical Block-wise Neural Network
+Architecture Generation", https://arxiv.org/abs/1708.05552.
 
 Differs from the paper:
 1. Any space. A state is the choice that is to be made, which a space names, and the last decisions (``memory``). The paper's is the layer before, the
@@ -21,7 +22,7 @@ from itertools import accumulate
 from typing import ClassVar, Final, NamedTuple
 
 from searchitect.core.architecture import Architecture
-from searchitect.core.errors import SettingError
+from searchitect.core.errors import SettingError, unknown_name
 from searchitect.core.objective import Objective
 from searchitect.core.space import Space
 from searchitect.core.strategy import Strategy
@@ -30,11 +31,17 @@ from searchitect.strategies.picks import Pick, Picks, Site
 from searchitect.strategies.rewards import Rewards, propose_new
 from searchitect.strategies.seen import Seen
 
-SCHEDULE: Final = (
-    *((1.0, 1500), (0.9, 100), (0.8, 100), (0.7, 100)),
-    *((0.6, 150), (0.5, 150), (0.4, 150), (0.3, 150), (0.2, 150), (0.1, 150)),
-)
-"""Epsilon, and for how many different architectures; 2,700 together."""
+SCHEDULES: Final = {
+    "metaqnn": (
+        *((1.0, 1500), (0.9, 100), (0.8, 100), (0.7, 100)),
+        *((0.6, 150), (0.5, 150), (0.4, 150), (0.3, 150), (0.2, 150), (0.1, 150)),
+    ),
+    "blockqnn": (
+        *((1.0, 64 * 95), (0.9, 64 * 7), (0.8, 64 * 7), (0.7, 64 * 7)),
+        *((0.6, 64 * 10), (0.5, 64 * 10), (0.4, 64 * 10), (0.3, 64 * 10), (0.2, 64 * 10), (0.1, 64 * 12)),
+    ),
+}
+"""Epsilon, and for how many different architectures: 2,700 together in MetaQNN, 178 batches of 64 in BlockQNN."""
 _INITIAL: Final = 0.5
 
 
@@ -47,15 +54,16 @@ class Step(NamedTuple):
     place: int
 
 
-def sweep(steps: Sequence[Step], reward: float, learning_rate: float) -> None:
+def sweep(steps: Sequence[Step], reward: float, learning_rate: float, shaped: bool = False) -> None:
     """Update the values of one episode, the last step first, so that the reward reaches the first one in a single pass.
 
-    The discount is 1, and only the last step is rewarded.
+    The discount is 1. Only the last step is rewarded; ``shaped``: every step has an equal share of the reward.
     """
-    target = reward
+    share = reward / max(1, len(steps)) if shaped else 0.0
+    target = share if shaped else reward
     for row, first, stop, place in reversed(steps):
         row[place] += learning_rate * (target - row[place])
-        target = max(row[first:stop])
+        target = share + max(row[first:stop])
 
 
 class QLearning(Strategy):
@@ -65,9 +73,11 @@ class QLearning(Strategy):
         space: what can be built.
         objectives: what is to become large or small, the first one leading.
         seed: of this strategy's own generators; global generators are never touched.
-        expected_trials: how many different architectures the schedule is for; the paper's 2,700. Afterwards epsilon stays 0.1.
+        expected_trials: how many different architectures the schedule is for; MetaQNN's 2,700. Afterwards epsilon stays 0.1.
         learning_rate: alpha in the paper, in (0, 1].
         replays: K in the paper, how many remembered episodes are learned from after each trial.
+        schedule: of epsilon: "metaqnn" or "blockqnn", each in its own proportions.
+        shaped: whether every step of an episode has an equal share of its reward, as in BlockQNN; otherwise the last one has all of it.
         memory: how many of the last picks belong to the state, beside the choice to be made; 0 is one table row per choice.
         avoid_duplicates: redraw an architecture that was proposed before (up to 20 times, then draw at random). The paper draws it
             again and reuses its score, which is free in a search, but not in the usual simulations.
@@ -84,6 +94,8 @@ class QLearning(Strategy):
         expected_trials: int = 2700,
         learning_rate: float = 0.01,
         replays: int = 100,
+        schedule: str = "metaqnn",
+        shaped: bool = False,
         memory: int = 1,
         avoid_duplicates: bool = True,
     ) -> None:
@@ -93,12 +105,16 @@ class QLearning(Strategy):
                 raise SettingError(f"{name} must be at least 1, got {value}")
         if not 0 < learning_rate <= 1:
             raise SettingError(f"learning_rate must lie in (0, 1], got {learning_rate}; the paper uses 0.01")
+        if schedule not in SCHEDULES:
+            raise unknown_name("schedule", schedule, SCHEDULES)
         if memory < 0:
             raise SettingError(f"memory must be at least 0, got {memory}; 1 is usual")
         self.learning_rate = learning_rate
         self.replays = replays
         self.memory = memory
-        self._ends = [total * expected_trials / 2700 for total in accumulate(count for _, count in SCHEDULE)]
+        self.schedule, self.shaped = SCHEDULES[schedule], shaped
+        totals = list(accumulate(count for _, count in self.schedule))
+        self._ends = [total * expected_trials / totals[-1] for total in totals]
         self._values: dict[tuple[str, ...], list[float]] = {}
         self._picks = Picks()
         self._rewards = Rewards()
@@ -109,7 +125,7 @@ class QLearning(Strategy):
     @property
     def epsilon(self) -> float:
         """How often a pick is random now: by the number of different architectures judged so far."""
-        return SCHEDULE[min(bisect_right(self._ends, len(self._judged)), len(SCHEDULE) - 1)][0]
+        return self.schedule[min(bisect_right(self._ends, len(self._judged)), len(self.schedule) - 1)][0]
 
     def propose(self, rng: random.Random) -> Proposal | None:
         """At each pick, with probability epsilon a random option, else the best; ties are broken at random."""
@@ -128,7 +144,7 @@ class QLearning(Strategy):
         self._experience.append((self._steps(self._picks.read(self.space, trial.architecture)), reward))
         rng = random.Random(f"{self.seed}/replay/{len(self._experience)}")
         for steps, remembered in rng.choices(self._experience, k=self.replays):
-            sweep(steps, self._rescaled(remembered), self.learning_rate)
+            sweep(steps, self._rescaled(remembered), self.learning_rate, self.shaped)
 
     def adopt(self, trial: Trial) -> None:
         """Remember what is being tried."""

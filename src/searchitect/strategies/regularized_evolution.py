@@ -10,8 +10,9 @@ Differs from the paper:
 3. With several objectives a tournament is won by the first non-dominated front, ties by crowding distance. The paper has one.
 4. Failed, pruned and infeasible trials, and those with a NaN score, never enter the population. The paper has none of them.
 
-Without aging the worst of the population dies, of equals the oldest: the variant that the paper compares with. In the evolution of Real et
-al. 2017, https://arxiv.org/abs/1703.01041, it is the worse of two.
+``dies`` makes its relatives: "worst", of the whole population, of equals the oldest: the variant that the paper compares with; "loser", the worst of
+a tournament, with two in it the evolution of Real et al. 2017, https://arxiv.org/abs/1703.01041; "nobody", the population grows as in Liu et al. 2018,
+https://arxiv.org/abs/1711.00436, whose tournaments are of a share of it.
 """
 
 import random
@@ -19,7 +20,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
-from searchitect.core.errors import SettingError
+from searchitect.core.errors import SettingError, unknown_name
 from searchitect.core.objective import Objective
 from searchitect.core.space import Space
 from searchitect.core.strategy import Strategy
@@ -28,6 +29,7 @@ from searchitect.metrics.pareto import best_first
 from searchitect.strategies.moves import Individual, individual_of
 from searchitect.strategies.seen import Seen
 
+DIES: Final = ("oldest", "worst", "loser", "nobody")
 _TRIES: Final = 20
 
 
@@ -44,7 +46,8 @@ class RegularizedEvolution(Strategy):
             replacement selection is a little stronger, and ``sample_size`` is at most ``population_size``.
         avoid_duplicates: redraw a child that was proposed before (up to 20 times, then draw at random). Sensible where scores
             are repeatable; the paper trains such a child again.
-        aging: whether the oldest dies; otherwise the worst.
+        dies: "oldest"; "worst"; "loser": the worst of a tournament of its own; or "nobody", when one more is alive than ``population_size``.
+        sample_share: where above 0, a tournament is of this share of those alive, rounded, at least one, in the place of ``sample_size``.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"sample", "mutate"})
@@ -60,7 +63,8 @@ class RegularizedEvolution(Strategy):
         sample_size: int = 25,
         with_replacement: bool = True,
         avoid_duplicates: bool = False,
-        aging: bool = True,
+        dies: str = "oldest",
+        sample_share: float = 0.0,
     ) -> None:
         super().__init__(space, objectives, seed=seed)
         if population_size < 1:
@@ -70,10 +74,17 @@ class RegularizedEvolution(Strategy):
                 f"sample_size must lie in [1, population_size] (above only with replacement), got sample_size={sample_size} "
                 f"with population_size={population_size}; the paper uses 25 of 100"
             )
+        if dies not in DIES:
+            raise unknown_name("dies, who leaves the population:", dies, DIES)
+        if not 0 <= sample_share <= 1:
+            raise SettingError(
+                f"sample_share must lie in [0, 1], got {sample_share}; 0 takes sample_size, the hierarchical search has 0.05"
+            )
         self.population_size = population_size
         self.sample_size = sample_size
+        self.sample_share = sample_share
         self.with_replacement = with_replacement
-        self.aging = aging
+        self.dies = dies
         self._population: deque[Individual] = deque()  # left: the oldest
         self._seen = Seen(space, remembers=avoid_duplicates)
         self._random = self._evolved = 0
@@ -84,7 +95,7 @@ class RegularizedEvolution(Strategy):
         return self._seen.propose(child, rng)
 
     def learn(self, trial: Trial) -> None:
-        """A complete trial enters on the right; the oldest leaves on the left, or the worst from wherever it is."""
+        """A complete trial enters on the right; the oldest leaves on the left, or whoever dies from wherever it is."""
         self.adopt(trial)
         if trial.origin == "random":
             self._random += 1
@@ -93,11 +104,15 @@ class RegularizedEvolution(Strategy):
         found = individual_of(self.space, trial, self.values(trial))
         if found is not None:
             self._population.append(found)
-        if len(self._population) > self.population_size:
-            if self.aging:
+        if len(self._population) > self.population_size and self.dies != "nobody":
+            alive = range(len(self._population))
+            if self.dies == "oldest":
                 self._population.popleft()
+            elif self.dies == "worst":
+                del self._population[self._worst(alive)]
             else:
-                del self._population[self._worst()]
+                rng = random.Random(f"{self.seed}/dies/{self._random + self._evolved}")
+                del self._population[self._worst(rng.sample(alive, min(max(self._met(), 2), len(alive))))]
 
     def adopt(self, trial: Trial) -> None:
         """Remember what is being tried."""
@@ -106,7 +121,7 @@ class RegularizedEvolution(Strategy):
     def notes(self) -> list[str]:
         """What it did, for the report."""
         return [
-            f"{'Regularized' if self.aging else 'Tournament'} evolution (population {self.population_size}, tournaments of {self.sample_size}): "
+            f"{'Regularized' if self.dies == 'oldest' else 'Tournament'} evolution (population {self._size()}, tournaments of {self._met()}): "
             f"{self._random} architectures drawn uniformly, {self._evolved} by mutation."
         ]
 
@@ -119,12 +134,19 @@ class RegularizedEvolution(Strategy):
         return None
 
     def _tournament(self, rng: random.Random) -> Individual:
-        alive = range(len(self._population))
-        drawn = rng.choices(alive, k=self.sample_size) if self.with_replacement else rng.sample(alive, self.sample_size)
+        alive, size = range(len(self._population)), self._met()
+        drawn = rng.choices(alive, k=size) if self.with_replacement else rng.sample(alive, size)
         met = [self._population[place] for place in dict.fromkeys(drawn)]  # who was drawn twice still competes once
         return met[best_first([individual.values for individual in met])[0]]
 
-    def _worst(self) -> int:
-        """The place of the worst; of equals the oldest."""
-        youngest_first = [individual.values for individual in reversed(self._population)]
-        return len(youngest_first) - 1 - best_first(youngest_first)[-1]
+    def _met(self) -> int:
+        """How many meet in a tournament now."""
+        return max(1, round(self.sample_share * len(self._population))) if self.sample_share > 0 else self.sample_size
+
+    def _size(self) -> int:
+        return len(self._population) if self.dies == "nobody" else self.population_size
+
+    def _worst(self, places: Sequence[int]) -> int:
+        """The place of the worst of some; of equals the oldest."""
+        youngest_first = sorted(places, reverse=True)
+        return youngest_first[best_first([self._population[place].values for place in youngest_first])[-1]]

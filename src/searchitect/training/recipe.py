@@ -32,6 +32,8 @@ class Recipe:
         auxiliary: weight of the auxiliary classifier's loss; 0: the network is built without one. Networks that have none ignore it.
         drop_path: probability of leaving out a path at the end of the schedule, to which it rises linearly from 0, in [0, 1).
             Networks without `searchitect.networks.operations.DropPath` ignore it.
+        restarts: times that a training whose score after one epoch is no better than guessing begins anew, each time with 0.4 times the
+            learning rate (Baker et al. 2017, https://arxiv.org/abs/1611.02167, section 5).
         balance: weigh classes by inverse frequency where the task found them imbalanced.
         precision: float32, or bfloat16 mixed precision.
         loader_bytes: training data larger than this are read through a ``DataLoader`` with worker threads' pinned batches.
@@ -56,6 +58,7 @@ class Recipe:
     gradient_clip: float = 5.0
     auxiliary: float = 0.0
     drop_path: float = 0.0
+    restarts: int = 0
     balance: bool = False
     precision: Literal["float32", "bfloat16"] = "float32"
     loader_bytes: int = 2**31
@@ -78,6 +81,7 @@ class Recipe:
             "gradient_clip": (0, 1e6),
             "auxiliary": (0, 100),
             "drop_path": (0, 0.99),
+            "restarts": (0, 20),
             "loader_bytes": (0, 2**62),
         }
         for name, (low, high) in ranges.items():

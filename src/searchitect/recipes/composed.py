@@ -1,0 +1,74 @@
+"""A recipe whose candidates are judged one by one: a space, a strategy, a training, and the paper's numbers."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, final
+
+from searchitect.core import SettingError, Strategy
+from searchitect.recipes.recipe import Recipe, keywords
+from searchitect.strategies.shaped import Reward
+
+EPOCHS = "epochs"
+"""The setting that all of these recipes have: of a candidate's training; 0: as many as the budget suggests."""
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """How candidates are proposed and trained.
+
+    Attributes:
+        strategy: by name, or what makes one from (space, objectives, seed=...) and ``options``.
+        options: of the strategy. What the budget says something about, and is not among them, is suggested by it.
+        reward: what the strategy is told in the place of the objectives; ``None``: the objectives.
+        training: changes to the usual training of candidates and finalists.
+        cycle: trials of one full cycle of the system, such as a population and as many children: fewer show nothing of it.
+    """
+
+    strategy: str | Callable[..., Strategy]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    reward: Reward | None = None
+    training: Mapping[str, Any] = field(default_factory=dict)
+    cycle: int = 1
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class ComposedRecipe(Recipe):
+    """One published system that trains each candidate by itself.
+
+    Attributes:
+        candidates: makes `Candidates` from the recipe's settings, by keyword, whose defaults are for small data.
+        paper_training: the paper's training of a candidate, as changes to the usual one.
+        paper_trials: trainings of the paper's search; 0: it gives no number.
+        minimize: costs that are objectives besides the quality, unless the user names objectives.
+    """
+
+    candidates: Callable[..., Candidates]
+    paper_training: Mapping[str, Any] = field(default_factory=dict)
+    paper_trials: int = 0
+    minimize: tuple[str, ...] = ()
+
+    def settings(self) -> dict[str, Any]:
+        """Every setting with its value for small data."""
+        return {EPOCHS: 0.0, **keywords(self.candidates)}
+
+    @property
+    def about(self) -> Callable[..., Candidates]:
+        return self.candidates
+
+    def make(self, given: Mapping[str, Any]) -> Candidates:
+        """How candidates are made, with some settings changed.
+
+        Raises:
+            SettingError: for one that it does not have, and one of another kind or out of its range.
+        """
+        self.check(given)
+        if not given.get(EPOCHS, 0.0) >= 0:
+            raise SettingError(
+                f"{EPOCHS} of the recipe {self.name!r} must be at least 0 (as many as the budget suggests), got {given[EPOCHS]}"
+            )
+        return self.candidates(**{name: value for name, value in given.items() if name != EPOCHS})
+
+    def training(self, made: Candidates, preset: str) -> dict[str, Any]:
+        """Changes to the usual training."""
+        return {**(self.paper_training if preset == "paper" else {}), **made.training}

@@ -1,0 +1,32 @@
+"""MetaQNN: an agent with a table of values picks one layer after the other.
+
+Baker, Gupta, Naik, Raskar 2017, "Designing Neural Network Architectures using Reinforcement Learning", https://arxiv.org/abs/1611.02167.
+"""
+
+from searchitect.recipes.composed import Candidates, ComposedRecipe
+from searchitect.spaces.metaqnn import MetaQnn
+
+
+def metaqnn(*, alpha: float = 0.01, replays: int = 100, restarts: int = 4) -> Candidates:
+    """Algorithms 1 to 3: Q-learning with an epsilon-greedy schedule and experience replay.
+
+    Args:
+        alpha: the learning rate of the values.
+        replays: K, remembered networks that are learned from after each one.
+        restarts: times that a network which is no better than chance after an epoch begins anew, each time with 0.4 times the learning rate.
+    """
+    options = {"learning_rate": alpha, "replays": replays, "avoid_duplicates": False}
+    return Candidates("q-learning", options, training={"restarts": restarts}, cycle=27)
+
+
+RECIPE = ComposedRecipe(
+    name="metaqnn",
+    title="MetaQNN",
+    paper="Baker, Gupta, Naik, Raskar 2017, arXiv:1611.02167",
+    summary="an agent with a table of values picks one layer after the other, at first at random, later by what was best",
+    space=MetaQnn.for_task,
+    candidates=metaqnn,
+    paper_settings={"epochs": 20.0},
+    paper_space={"depth": 18, "filters": (64, 128, 256, 512), "units": (512, 256, 128)},
+    paper_trials=2700,
+)

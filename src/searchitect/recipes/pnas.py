@@ -1,0 +1,32 @@
+"""PNAS: cells grow block by block; a surrogate chooses which of all extensions are trained.
+
+Liu, Zoph, Neumann, Shlens, Hua, Li, Fei-Fei, Yuille, Huang, Murphy 2018, "Progressive Neural Architecture Search",
+https://arxiv.org/abs/1712.00559.
+"""
+
+from searchitect.recipes.composed import Candidates, ComposedRecipe
+from searchitect.spaces.pnas import Pnas
+
+
+def pnas(*, beam: int = 12, first: int = 36, predictor: str = "mlp-mean") -> Candidates:
+    """Algorithm 1: from cells of one block to cells of all blocks.
+
+    Args:
+        beam: K, cells of a size that are trained and extended.
+        first: cells of one block that are trained, at most; the paper's space has 136.
+        predictor: the surrogate: "mlp-mean" or "lstm", the paper's two, or "lstm+mlp-mean", the mean of both.
+    """
+    return Candidates("progressive", {"beam": beam, "first": first, "predictor": predictor}, cycle=first + 2 * beam)
+
+
+RECIPE = ComposedRecipe(
+    name="pnas",
+    title="PNAS",
+    paper="Liu, Zoph, Neumann, Shlens, Hua, Li, Fei-Fei, Yuille, Huang, Murphy 2018, arXiv:1712.00559",
+    summary="cells grow block by block; a surrogate that learns from the smaller ones chooses which larger ones are trained",
+    space=Pnas.for_task,
+    candidates=pnas,
+    paper_settings={"epochs": 20.0, "beam": 256, "first": 256},
+    paper_space={"channels": 24, "cells": 2},
+    paper_trials=1160,
+)
