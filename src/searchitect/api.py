@@ -209,7 +209,7 @@ def search(
     if recipe is not None:
         system = _recipe(recipe, strategy, estimator, data)
         recipe_options = system.given_by(preset, recipe_options or {})
-        made = system.make(recipe_options)
+        made = system.make(recipe_options)  # refuses wrong ones before the data are read
         if isinstance(made, Candidates):
             assert isinstance(system, ComposedRecipe)
             strategy, strategy_options = made.strategy, made.options
@@ -235,6 +235,9 @@ def search(
             "data is missing: give a name, a path, arrays, a frame or a Dataset, or an estimator that needs no data"
         )
     info = loaded.info if loaded is not None else None
+    if isinstance(system, SharedWeightsRecipe) and info is not None:
+        recipe_options = system.given_by(preset, recipe_options or {}, info)
+        made = system.make(recipe_options)
     chosen_space, size = _space(space, info), "small"
     if system is not None and info is not None and space is None:
         chosen_space, size = system.own_space(info, preset), preset

@@ -394,7 +394,8 @@ class _Run:
                 save=self.checkpoint,
                 looks=1,
             )
-            outcome = train_network(network, self.task, self.recipe, span, on_step)
+            # nothing begins anew unasked: what to change is said
+            outcome = train_network(network, self.task, replace(self.recipe, restarts=0), span, on_step)
             if outcome.state == TrialState.FAILED:
                 rate = self.recipe.learning_rate / 3
                 raise RunError(f"{outcome.reason}; try --set training.learning_rate={rate:.2g}{hint}")

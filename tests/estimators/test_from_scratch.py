@@ -9,12 +9,13 @@ import torch
 
 from searchitect import Architecture, Fidelity, Job, TrialState
 from searchitect.core import SettingError
-from searchitect.estimators import estimator_summaries, make_estimator
+from searchitect.estimators import estimator_summaries, from_scratch, make_estimator
 from searchitect.estimators.from_scratch import FromScratch, recipe_for
 from searchitect.testing import check_estimator
+from searchitect.training import Outcome, Recipe, Span, train
 from searchitect.training.checkpoint import evaluated_state, load_checkpoint
 from tests.search.toys import Widths
-from tests.training.examples import images, poisoned, table
+from tests.training.examples import assert_same_state, images, network_for, poisoned, table
 
 SPACE = Widths()
 
@@ -118,3 +119,55 @@ def test_the_test_part_is_never_touched(refit: bool) -> None:
     found = FromScratch().evaluate(job(task=poisoned(table(), "test"), refit=refit))
     assert found.state is TrialState.COMPLETE
     assert bool(found.metrics) != refit
+
+
+def trainings(monkeypatch: pytest.MonkeyPatch, fails: list[bool]) -> list[Recipe]:
+    """The recipes of the trainings that an evaluation makes, of which the first ones fail as said, then none."""
+    seen: list[Recipe] = []
+
+    def fake(network: Any, task: Any, recipe: Recipe, span: Any) -> Outcome:
+        seen.append(recipe)
+        return Outcome({"accuracy": 0.5}, wants_restart=fails[len(seen) - 1] and recipe.restarts > 0)
+
+    monkeypatch.setattr(from_scratch, "train", fake)
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("fails", "rates"),
+    [([False], [0.1]), ([True, False], [0.1, 0.04]), ([True, True, True], [0.1, 0.04, 0.016])],
+)
+def test_a_training_that_fails_begins_anew_with_a_lower_rate(
+    monkeypatch: pytest.MonkeyPatch, fails: list[bool], rates: list[float]
+) -> None:
+    seen = trainings(monkeypatch, fails)
+    FromScratch(learning_rate=0.1, restarts=2).evaluate(job())
+    assert [recipe.learning_rate for recipe in seen] == pytest.approx(rates)
+    assert [recipe.restarts for recipe in seen] == [2, 1, 0][: len(seen)]
+
+
+def test_a_network_that_diverges_at_first_is_trained_with_a_lower_rate() -> None:
+    settings = {"optimizer": "sgd", "learning_rate": 1e3, "weight_decay": 1e3, "gradient_clip": 0.0, "warmup": 0.0}
+    task = table()
+    assert FromScratch(**settings).evaluate(job(task=task)).state is TrialState.FAILED
+    again = FromScratch(**settings, restarts=20).evaluate(job(task=task))
+    assert again.state is TrialState.COMPLETE
+
+
+def test_a_first_epoch_that_teaches_nothing_is_a_failure() -> None:
+    task = replace(table(), baseline_score={"accuracy": 0.7})
+    slow = FromScratch(learning_rate=1e-9, restarts=1).evaluate(job(task=task, fidelity=Fidelity(3)))
+    assert slow.state is TrialState.COMPLETE  # the last try is trained to its end
+    outcome = train(network_for(task), task, Recipe(learning_rate=1e-9, restarts=1), Span(3))
+    assert outcome.wants_restart
+    assert "no better than guessing" in outcome.reason
+    assert not train(network_for(task), task, Recipe(learning_rate=1e-9), Span(3)).wants_restart
+
+
+def test_a_network_that_learns_is_trained_as_without_restarts() -> None:
+    task = replace(table(), baseline_score={"accuracy": 0.5})
+    recipe = Recipe(learning_rate=0.05, batch_size=8)
+    plain, watched = network_for(task), network_for(task)
+    train(plain, task, recipe, Span(3))
+    assert not train(watched, task, replace(recipe, restarts=4), Span(3)).wants_restart
+    assert_same_state(plain, watched)

@@ -87,3 +87,14 @@ def test_the_cost_counts_the_steps_of_all_epochs():
     twice = supernet_cost(recipe, {"epochs": 10, "batch_size": 128, "train_share": 1.0}, space, task)
     assert twice.memory == pytest.approx(2 * cost.memory, rel=0.1)
     assert "steps, and" in str(cost)
+
+
+def test_on_texts_a_recipe_for_images_trains_as_those_for_texts_do():
+    text = TaskInfo("text", "language-modelling", (8,), 30, 100)
+    darts, own = find_recipe("darts"), find_recipe("enas-rnn")
+    given = darts.given_by("small", {"learning_rate": 0.5}, text)
+    assert given["optimizer"] == own.settings()["optimizer"] == "adam"
+    assert given["learning_rate"] == 0.5  # what the user says wins
+    assert darts.make(given).schedule.gradient_clip == 0.25
+    assert darts.given_by("small", {}, IMAGES) == own.given_by("small", {}, text) == {}
+    assert "optimizer" not in darts.given_by("paper", {}, text)  # the paper's numbers stay the paper's

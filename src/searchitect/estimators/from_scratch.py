@@ -1,19 +1,20 @@
 """Train from scratch, or go on from the architecture's own weights, and measure on validation data."""
 
-import math
+import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import torch
-from torch import nn
 
-from searchitect.core import METRICS, Estimator, Job, Measurement
+from searchitect.core import Estimator, Job, Measurement
 from searchitect.core.errors import unknown_name
 from searchitect.networks import build
 from searchitect.tasks import Task
 from searchitect.training import RECIPES, Recipe, Span, train
 
+RESTART: Final = 0.4
+"""The learning rate of a training that begins anew, as a part of that before (Baker et al. 2017, https://arxiv.org/abs/1611.02167, section 5)."""
 LEAST_VALIDATION = 2000
 LEAST_SEGMENTS = 128
 VALIDATION_SHARE = 0.5
@@ -26,29 +27,6 @@ def recipe_for(task: Task, spec: Any, settings: Mapping[str, Any], base: str = "
     recipe = RECIPES[base](task.info, flips=task.flips, imbalanced=task.class_weights is not None)
     decided = spec.get("training", {}) if isinstance(spec, dict) else {}
     return recipe.with_settings(settings).with_settings(decided)
-
-
-def without_failure(recipe: Recipe, job: Job) -> Recipe:
-    """The recipe with a learning rate at which the first epoch is better than guessing, as far as its ``restarts`` allow.
-
-    Guessing is the trivial predictor; of classes one and a half times its accuracy, 0.15 for ten equal ones, as in MetaQNN's code.
-    """
-    task: Task = job.task
-    metric = task.info.quality
-    guessed = task.baseline_score[metric] * (1.5 if metric == "accuracy" else 1.0)
-    span = Span(epochs=min(1.0, job.fidelity.epochs), horizon=job.horizon, data=job.fidelity.data, seed=job.seed, looks=1)
-    for _ in range(recipe.restarts):
-        reached = train(_new_network(job, recipe), task, recipe, span).metrics.get(metric, math.nan)
-        if reached > guessed if METRICS[metric] == "max" else reached < guessed:
-            break
-        recipe = replace(recipe, learning_rate=0.4 * recipe.learning_rate)
-    return recipe
-
-
-def _new_network(job: Job, recipe: Recipe) -> nn.Module:
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(job.seed)
-        return build(job.space, job.architecture.spec, job.task.info, auxiliary=recipe.auxiliary > 0)
 
 
 class FromScratch(Estimator):
@@ -72,8 +50,7 @@ class FromScratch(Estimator):
     def evaluate(self, job: Job) -> Measurement:
         task: Task = job.task
         spec = job.architecture.spec
-        recipe = without_failure(recipe_for(task, spec, self.settings, self.base), job)
-        network = _new_network(job, recipe)
+        recipe = recipe_for(task, spec, self.settings, self.base)
         rows = task.info.train_rows * job.fidelity.passes
         least = LEAST_SEGMENTS if task.info.is_text else LEAST_VALIDATION
         is_long = job.fidelity.epochs >= job.horizon
@@ -92,5 +69,15 @@ class FromScratch(Estimator):
             valid_rows=None if is_long else max(least, round(rows * VALIDATION_SHARE)),
             looks=20 if is_long else 8 if job.fidelity.epochs >= 1 else 1,
         )
-        outcome = train(network, task, recipe, span)
+        began = time.monotonic()
+        for left in reversed(range(recipe.restarts + 1)):
+            with torch.random.fork_rng(devices=[]):
+                torch.default_generator.manual_seed(job.seed)
+                network = build(job.space, spec, task.info, auxiliary=recipe.auxiliary > 0)
+            outcome = train(network, task, replace(recipe, restarts=left), span)
+            if not outcome.wants_restart:
+                break
+            recipe = replace(recipe, learning_rate=RESTART * recipe.learning_rate)
+            if job.time_limit is not None:
+                span = replace(span, time_limit=max(0.0, job.time_limit - (time.monotonic() - began)))
         return Measurement(outcome.metrics, outcome.curve, outcome.state, outcome.reason)

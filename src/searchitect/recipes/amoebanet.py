@@ -27,6 +27,6 @@ RECIPE = ComposedRecipe(
     candidates=amoebanet,
     paper_settings={"epochs": 25.0, "population": 100, "sample": 25},
     paper_space={"channels": 24, "cells": 3},
-    paper_training={"optimizer": "sgd", "learning_rate": 0.024, "momentum": 0.9, "batch_size": 128, "weight_decay": 5e-4},
+    paper_training={"optimizer": "sgd", "learning_rate": 0.024, "nesterov": False, "batch_size": 128, "weight_decay": 5e-4},
     paper_trials=20_000,
 )

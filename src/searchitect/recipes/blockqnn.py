@@ -17,13 +17,14 @@ def blockqnn(*, alpha: float = 0.01, replays: int = 64, mu: float = 1.0, rho: fl
         alpha: the learning rate of the values.
         replays: remembered blocks that are learned from after each one.
         mu: points of accuracy, in percent, that a network loses for e times the multiply-adds.
-        rho: points that it loses for e times the density of its block, links per layer.
+        rho: points that it loses for e times the density of its block, links per layer; none in a space without blocks.
         restarts: times that a network which is no better than chance after an epoch begins anew, each time with 0.4 times the learning rate.
     """
 
     def reward(trial: Trial, objective: Objective) -> float:
-        costs = mu * math.log(trial.metrics["macs"]) + rho * math.log(density(trial.architecture.spec))
-        return 100 * objective.value(trial.metrics) - costs
+        spec = trial.architecture.spec
+        links = density(spec) if isinstance(spec, dict) and "block" in spec else 1.0
+        return 100 * objective.value(trial.metrics) - mu * math.log(trial.metrics["macs"]) - rho * math.log(links)
 
     options = {"learning_rate": alpha, "replays": replays, "schedule": "blockqnn", "shaped": True, "avoid_duplicates": False}
     return Candidates("q-learning", options, reward, training={"restarts": restarts}, cycle=30)
@@ -38,5 +39,6 @@ RECIPE = ComposedRecipe(
     candidates=blockqnn,
     paper_settings={"epochs": 12.0},
     paper_space={"layers": 23, "blocks": 4, "channels": 32, "ordered": True},
+    paper_training={"learning_rate": 1e-3, "batch_size": 256},
     paper_trials=11_392,
 )

@@ -9,7 +9,7 @@ from typing import Final
 from searchitect.core import Space, TaskInfo
 from searchitect.oneshot.enas import Enas, Policy
 from searchitect.oneshot.method import Method, Schedule
-from searchitect.recipes.shared_weights import SharedWeightsRecipe
+from searchitect.recipes.shared_weights import TEXTS, SharedWeightsRecipe
 from searchitect.spaces.enas_rnn import EnasRnn
 
 _WORDS: Final = 35
@@ -65,17 +65,7 @@ RECIPE = SharedWeightsRecipe(
     summary="a controller draws the recurrent cells that train the shared weights of a language model",
     space=space_for,
     method=enas_rnn,
-    schedule=Schedule(
-        batch_size=32,
-        optimizer="adam",
-        learning_rate=0.01,
-        learning_rate_min=0.001,
-        momentum=0.0,
-        weight_decay=1e-7,
-        gradient_clip=0.25,
-        train_share=0.9,
-        augmented=False,
-    ),
+    schedule=Schedule(train_share=0.9, **TEXTS),
     paper_settings={  # the code's loss is a sum over 35 words, here it is their mean: its rate of 0.25 and its clip of 10 are other numbers
         "epochs": 100,
         "batch_size": 20,

@@ -4,8 +4,16 @@ Liu, Zoph, Neumann, Shlens, Hua, Li, Fei-Fei, Yuille, Huang, Murphy 2018, "Progr
 https://arxiv.org/abs/1712.00559.
 """
 
+from dataclasses import replace
+
+from searchitect.core import Space, TaskInfo
 from searchitect.recipes.composed import Candidates, ComposedRecipe
 from searchitect.spaces.pnas import Pnas
+
+
+def growing_cells(info: TaskInfo) -> Space:
+    """Cells of one block and more."""
+    return replace(Pnas.for_task(info), least_blocks=1)
 
 
 def pnas(*, beam: int = 12, first: int = 36, predictor: str = "mlp-mean") -> Candidates:
@@ -24,7 +32,7 @@ RECIPE = ComposedRecipe(
     title="PNAS",
     paper="Liu, Zoph, Neumann, Shlens, Hua, Li, Fei-Fei, Yuille, Huang, Murphy 2018, arXiv:1712.00559",
     summary="cells grow block by block; a surrogate that learns from the smaller ones chooses which larger ones are trained",
-    space=Pnas.for_task,
+    space=growing_cells,
     candidates=pnas,
     paper_settings={"epochs": 20.0, "beam": 256, "first": 256},
     paper_space={"channels": 24, "cells": 2},

@@ -23,5 +23,6 @@ RECIPE = ComposedRecipe(
     summary="random cells, of which the best quarter goes on to four times the epochs, again and again: a baseline to beat",
     space=cells_for,
     candidates=random_asha,
+    paper_settings={"epochs": 1.0},
     paper_space={"channels": 36, "layers": 20},
 )

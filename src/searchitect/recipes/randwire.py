@@ -21,5 +21,6 @@ RECIPE = ComposedRecipe(
     candidates=randwire,
     paper_settings={"epochs": 250.0},
     paper_space={"channels": 78, "nodes": 32, "regime": "small", "stages": 3, "stem": "imagenet", "head": 1280},
+    paper_training={"optimizer": "sgd", "learning_rate": 0.1, "nesterov": False, "weight_decay": 5e-5, "label_smoothing": 0.1},
     paper_trials=5,
 )

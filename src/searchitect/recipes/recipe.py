@@ -68,9 +68,14 @@ class Recipe(ABC):
             )
         return sized(self.space(info), self.paper_space, preset)
 
-    def given_by(self, preset: str, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The settings that differ from the recipe's own: those of the preset, and over them the ``given`` ones."""
-        return {**(self.paper_settings if preset == "paper" else {}), **given}
+    def given_by(self, preset: str, given: Mapping[str, Any], info: TaskInfo | None = None) -> dict[str, Any]:
+        """The settings that differ from the recipe's own: those that the kind of task or the preset asks for, over them the ``given`` ones."""
+        usual = self.paper_settings if preset == "paper" else self.for_kind(info.kind) if info is not None else {}
+        return {**usual, **given}
+
+    def for_kind(self, kind: str) -> Mapping[str, Any]:
+        """Settings for a kind of task that the recipe's own space is not for, where the usual ones do not fit it."""
+        return {}
 
     def check(self, given: Mapping[str, Any]) -> None:
         """Raise `SettingError` for a setting that the recipe does not have, and for one of another kind."""

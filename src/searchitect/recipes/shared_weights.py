@@ -15,6 +15,19 @@ DRAWN: Final = 5
 """Random architectures that are trained alone beside the derived ones, to compare with."""
 
 
+TEXTS: Final[Mapping[str, Any]] = {
+    "batch_size": 32,
+    "optimizer": "adam",
+    "learning_rate": 0.01,
+    "learning_rate_min": 0.001,
+    "momentum": 0.0,
+    "weight_decay": 1e-7,
+    "gradient_clip": 0.25,
+    "augmented": False,
+}
+"""Of the schedule, on texts: recurrent cells hardly learn at the rates of images, and their gradients have to be clipped."""
+
+
 @final
 @dataclass(frozen=True, kw_only=True)
 class SharedWeightsRecipe(Recipe):
@@ -39,6 +52,10 @@ class SharedWeightsRecipe(Recipe):
     def settings(self) -> dict[str, Any]:
         """Every setting with its value for small data."""
         return {**asdict(self.schedule), **keywords(self.method), **keywords(self.supernet)}
+
+    def for_kind(self, kind: str) -> Mapping[str, Any]:
+        """On texts, the recipes for images train the shared weights as those for texts do."""
+        return TEXTS if kind == "language-modelling" and kind not in self.tasks else {}
 
     @property
     def about(self) -> "Callable[..., Method]":

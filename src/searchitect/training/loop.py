@@ -27,13 +27,15 @@ from searchitect.training.recipe import Recipe
 class Outcome:
     """What a training reached, in the terms of `searchitect.core.Measurement`.
 
-    In the curve, "kept" marks the look whose weights are in use at the end.
+    In the curve, "kept" marks the look whose weights are in use at the end. ``wants_restart``: it failed in a way that a lower learning rate may
+    mend, and the recipe's ``restarts`` allow another try.
     """
 
     metrics: dict[str, float] = field(default_factory=dict)
     curve: list[dict[str, float]] = field(default_factory=list)
     state: TrialState = TrialState.COMPLETE
     reason: str = ""
+    wants_restart: bool = False
 
 
 def pick_device(name: str) -> torch.device:
@@ -199,7 +201,11 @@ class _Training:
             if self.on_step is not None:
                 self.on_step(self.step, self.total)
             if not math.isfinite(loss):
-                return self._end(TrialState.FAILED, f"training diverged: the loss became {loss} at epoch {self._epoch():.2g}")
+                return self._fail(f"training diverged: the loss became {loss} at epoch {self._epoch():.2g}")
+            if self._is_at_first_epoch():
+                self._look()
+                if not self._is_better_than_guessing():
+                    return self._fail("its accuracy after the first epoch was no better than guessing")
             if self.step == self.last or (self.step % self.look_every == 0 and self.last - self.step >= self.look_every // 2):
                 self._look()
                 if self._is_hopeless():
@@ -210,7 +216,7 @@ class _Training:
         if self.step > self.looked_at or not self.outcome.curve:
             self._look()
         if not all(map(math.isfinite, self.outcome.metrics.values())):
-            return self._end(TrialState.FAILED, "the network's outputs on validation data are not finite")
+            return self._fail("the network's outputs on validation data are not finite")
         average = self.average.state if self.average is not None else None
         if self.span.save is not None:
             optimizer = self.optimizer if self.span.resumable else None
@@ -306,6 +312,16 @@ class _Training:
             return True
         return False
 
+    def _is_at_first_epoch(self) -> bool:
+        """Whether the first of several epochs is over, and it is to be seen if it taught classes."""
+        is_new = not self.span.refit and self.span.start is None and self.step == self.batches.per_epoch < self.last
+        return is_new and self.recipe.restarts > 0 and "accuracy" in self.task.baseline_score
+
+    def _is_better_than_guessing(self) -> bool:
+        """Than the trivial predictor, by an eighteenth of what it lacks: above 0.15 for ten equal classes, as in MetaQNN's code."""
+        guessed = self.task.baseline_score["accuracy"]
+        return self.outcome.curve[-1]["accuracy"] > guessed + (1 - guessed) / 18
+
     def _is_hopeless(self) -> bool:
         """Half of the whole schedule is over, and both the score and the loss are no better than the trivial predictor's."""
         trivial, metrics = self.task.baseline_score, self.best_row or self.outcome.curve[-1]
@@ -329,6 +345,10 @@ class _Training:
 
     def _epoch(self) -> float:
         return self.step / self.batches.per_epoch
+
+    def _fail(self, reason: str) -> Outcome:
+        self.outcome.wants_restart = self.recipe.restarts > 0
+        return self._end(TrialState.FAILED, reason)
 
     def _end(self, state: TrialState, reason: str) -> Outcome:
         self.outcome.state, self.outcome.reason = state, reason

@@ -32,8 +32,8 @@ class Recipe:
         auxiliary: weight of the auxiliary classifier's loss; 0: the network is built without one. Networks that have none ignore it.
         drop_path: probability of leaving out a path at the end of the schedule, to which it rises linearly from 0, in [0, 1).
             Networks without `searchitect.networks.operations.DropPath` ignore it.
-        restarts: times that a training whose score after one epoch is no better than guessing begins anew, each time with 0.4 times the
-            learning rate (Baker et al. 2017, https://arxiv.org/abs/1611.02167, section 5).
+        restarts: times that a training begins anew with a lower learning rate where it diverges, or where its accuracy after the first of
+            several epochs is no better than guessing.
         balance: weigh classes by inverse frequency where the task found them imbalanced.
         precision: float32, or bfloat16 mixed precision.
         loader_bytes: training data larger than this are read through a ``DataLoader`` with worker threads' pinned batches.
@@ -120,7 +120,9 @@ def default_recipe(info: TaskInfo, *, flips: bool = False, imbalanced: bool = Fa
         imbalanced: the task carries class weights.
     """
     if info.is_text:
-        return Recipe(batch_size=64, learning_rate=0.03, weight_decay=0.0, ema=0.98, keep_best=True, gradient_clip=0.25)
+        return Recipe(
+            batch_size=64, learning_rate=0.03, weight_decay=0.0, ema=0.98, keep_best=True, gradient_clip=0.25, restarts=2
+        )
     # small sets need many steps, large ones large batches
     batch_size = 2 ** round(math.log2(min(max(info.train_rows / 20, 16), 128 if info.is_image else 256)))
     if not info.is_image:
