@@ -249,6 +249,8 @@ def test_only_sizes_can_be_rebuilt(trained: single.Trained, tmp_path: Path) -> N
         ("enas-micro", {"channels": 4, "layers": 4}, {"channels": 6, "layers": 7}),
         ("hierarchical", {"channels": 4}, {"channels": 6}),
         ("nasbench101", {"channels": 8, "cells": 1}, {"channels": 16, "cells": 2}),
+        ("mnasnet", {"width": 0.1}, {"width": 0.2, "depth": 1.2}),
+        ("mnasnet-a1", {"width": 0.1}, {"width": 0.2, "depth": 1.2}),
     ],
 )
 def test_a_drawn_architecture_is_rebuilt_as_if_drawn_at_that_size(

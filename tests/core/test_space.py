@@ -1,9 +1,10 @@
 import math
 import random
+from typing import Any
 
 import pytest
 
-from searchitect.core import Architecture, SpaceError
+from searchitect.core import Architecture, Chooser, Space, SpaceError
 from searchitect.core.choosing import is_varying_length
 
 from .spaces import NESTED_SIZE, Cells, Computing, Continuous, Nested, Single
@@ -54,6 +55,47 @@ def test_crossing_equals_gives_an_equal_and_crossing_others_mixes_both() -> None
         for child in (space.crossover(a, b, generator) for _ in range(200))
     ]
     assert sum(shares) / len(shares) == pytest.approx(0.5, abs=0.04)
+
+
+def test_a_group_of_decisions_is_crossed_as_one() -> None:
+    class Halves(Space):
+        name = "halves"
+
+        def describe(self, choose: Chooser) -> Any:
+            return [choose(f"{half}/{place}", range(9)) for half in "ab" for place in range(4)]
+
+        def crossover_group(self, path: str) -> str:
+            return path[0]
+
+    space = Halves()
+    a, b = (space.decide({f"{half}/{place}": value for half in "ab" for place in range(4)}) for value in (1, 2))
+    rng = random.Random(0)
+    drawn = [space.crossover(a, b, rng, share=0.8).spec for _ in range(500)]
+    assert {(tuple(spec[:4]), tuple(spec[4:])) for spec in drawn} == {((i,) * 4, (j,) * 4) for i in (1, 2) for j in (1, 2)}
+    assert sum(spec.count(1) for spec in drawn) / 4000 == pytest.approx(0.8, abs=0.03)
+    # the same draws the other way round give the other half
+    child, other = (space.crossover(*pair, random.Random(7), share=0.8).spec for pair in ((a, b), (b, a)))
+    assert all(i + j == 3 for i, j in zip(child, other, strict=True))
+
+
+def test_a_mutation_can_be_asked_to_have_an_effect() -> None:
+    class Idle(Space):
+        name = "idle"
+
+        def describe(self, choose: Chooser) -> Any:
+            return [choose(f"gene/{place}", range(3)) for place in range(20)]
+
+        def canonical(self, spec: Any) -> Any:
+            return spec[:1]
+
+    class Forced(Idle):
+        mutates_until_other = True
+
+    rng = random.Random(0)
+    parent = Idle().sample(rng)
+    free, forced = ([space.mutate(parent, rng) for _ in range(100)] for space in (Idle(), Forced()))
+    assert sum(Idle().key(child) == Idle().key(parent) for child in free) > 80
+    assert all(child.spec[0] != parent.spec[0] and child.spec[1:] == parent.spec[1:] for child in forced)
 
 
 def test_the_size_is_exact() -> None:

@@ -241,6 +241,21 @@ def test_squeeze_and_excite_of_a_mixture_of_one_is_that_one() -> None:
         torch.testing.assert_close(layer(masked), widened(narrow, 40))
 
 
+@pytest.mark.parametrize("is_open", [True, False])
+def test_squeeze_and_excite_follows_the_width_that_it_is_told(is_open: bool) -> None:
+    of = width(choice("width", [16, 40])) if is_open else 40
+    layer = squeeze_excite(12, of, 2, nn.SiLU(), nn.Sigmoid())
+    assert (layer.squeeze.out_channels, layer.excite.in_channels) == (20, 20)
+    x, taken = torch.randn(2, 12, 3, 3), 20
+    if is_open:
+        choose_options(layer, {"width": 16})
+        taken = 8
+    squeeze, excite = layer.squeeze, layer.excite
+    hidden = nn.functional.silu(x.mean((2, 3)) @ squeeze.weight[:taken, :, 0, 0].T + squeeze.bias[:taken])
+    gate = (hidden @ excite.weight[:, :taken, 0, 0].T + excite.bias).sigmoid()
+    torch.testing.assert_close(layer(x), x * gate[..., None, None])
+
+
 def test_open_activations_leave_their_input_alone() -> None:
     layer, x = activation(choice("act", ["relu", "silu"])), torch.randn(4)
     before = x.clone()

@@ -21,6 +21,7 @@ from searchitect.spaces.enas_macro import EnasMacro
 from searchitect.spaces.enas_micro import EnasMicro
 from searchitect.spaces.enas_rnn import EnasRnn
 from searchitect.spaces.mlp import Mlp
+from searchitect.spaces.mnasnet import MnasNet
 from searchitect.spaces.nasbench201 import NasBench201
 from searchitect.spaces.nasbench_macro import NasBenchMacro
 from searchitect.spaces.nasnet import Nasnet
@@ -41,6 +42,7 @@ SPACES: list[tuple[Space, TaskInfo]] = [
     (EnasMacro(channels=4, layers=4), IMAGES),
     (NasBench201(channels=4, cells=1), IMAGES),
     (NasBenchMacro(channels=4, stages=(1, 2), head=8), IMAGES),
+    (MnasNet(filters=(4, 8), repeats=(1, 2), strides=(1, 2), stem_filters=4, stem_stride=1, head=8, divisor=1), IMAGES),
     (DartsRnn(hidden=6, nodes=3), TEXT),
     (EnasRnn(hidden=6, nodes=4), TEXT),
     (ConvNet(base_width=4, max_stages=2, max_depth=2, stem_strides=(1, 2)), IMAGES),

@@ -44,6 +44,13 @@ def test_squeeze_and_excite_scales_whole_channels_by_zero_to_one() -> None:
     torch.testing.assert_close(layer(x), x)  # the gate is open
 
 
+def test_the_width_activation_and_gate_of_squeeze_and_excite_can_be_others() -> None:
+    layer, x = SqueezeExcite(8, 3, nn.SiLU(), nn.Sigmoid()), torch.randn(2, 8, 3, 3)
+    assert (layer.squeeze.out_channels, layer.excite.in_channels) == (3, 3)
+    hidden = nn.functional.silu(layer.squeeze(x.mean((2, 3), keepdim=True)))
+    torch.testing.assert_close(layer(x), x * layer.excite(hidden).sigmoid())
+
+
 def test_a_residual_adds_the_shortcut_then_activates() -> None:
     body = nn.Sequential(nn.Identity())
     block = Residual(body, nn.Linear(2, 2, bias=False), nn.ReLU())

@@ -43,7 +43,7 @@ class OneDomain:
         return rng.choice(others) if others else old
 
     def allows(self, value: Any) -> bool:
-        if type(value) is str:  # only a text equals a text
+        if type(value) is str or (type(value) is int and isinstance(self.labels, range)):  # only a text equals a text
             return value in self.labels
         return any(same_value(label, value) for label in self.labels)
 
@@ -218,7 +218,7 @@ def _labelled(name: str, options: Options) -> tuple[Sequence[Any], Mapping[Any, 
         if not all(isinstance(label, str) for label in labels):
             raise SpaceError(f"the options of {name!r} are a mapping, whose labels must be str, got {labels!r}")
         bodies: Mapping[Any, Any] | None = options
-    elif any(map(callable, options)):
+    elif not isinstance(options, range) and any(map(callable, options)):
         bodies = {getattr(o, "__name__", str(o)) if callable(o) else o: o for o in options}
         labels = list(bodies)
         if len(labels) != len(options) or "<lambda>" in labels:

@@ -50,6 +50,8 @@ class Space(ABC):
     """Authors, year and arXiv number, where the space is published."""
     tasks: ClassVar[tuple[str, ...]] = ()
     """The kinds of task it builds networks for (`TaskInfo.kind`); empty: not restricted."""
+    mutates_until_other: ClassVar[bool] = False
+    """Whether a mutation must change the canonical form: for spaces in which most decisions have no effect."""
 
     @abstractmethod
     def describe(self, choose: Chooser) -> Any:
@@ -66,6 +68,10 @@ class Space(ABC):
         With weights that are shared in a supernet they need not be equal: there the weights depend on a node's number.
         """
         return spec
+
+    def crossover_group(self, path: str) -> str:
+        """The group of a decision, by its path: those of one group come from one parent. Default: each is a group of its own."""
+        return path
 
     def known_size(self) -> int | None:
         """How many ways there are to decide, where the space has a formula for it. Default ``None``: they are counted.
@@ -117,18 +123,28 @@ class Space(ABC):
         while paths:
             path = paths.pop(int(rng.random() * len(paths)))
             child = self.read(ReplayChooser(parent.decisions, rng, change=path))
-            if child.decisions.get(path) != parent.decisions[path]:
+            is_other = child.decisions.get(path) != parent.decisions[path]
+            if is_other and not (self.mutates_until_other and (child == parent or self.key(child) == self.key(parent))):
                 return child
         raise SpaceError(f"the space {self.name!r} has a single architecture: there is nothing to mutate")
 
     @final
-    def crossover(self, a: Architecture, b: Architecture, rng: random.Random) -> Architecture:
-        """Each decision from ``a`` or from ``b``, by a fair coin; one that fits neither is drawn anew."""
+    def crossover(self, a: Architecture, b: Architecture, rng: random.Random, share: float = 0.5) -> Architecture:
+        """Each decision, or each `crossover_group`, from ``a`` with the probability ``share``, else from ``b``.
+
+        A decision that only one of them has is its own; one that fits neither is drawn anew.
+        """
         first, second = self._decisions(a), self._decisions(b)
-        mixed = {
-            path: (first if path in first and (path not in second or rng.random() < 0.5) else second)[path]
-            for path in {**first, **second}
-        }
+        is_first: dict[str, bool] = {}
+        mixed = {}
+        for path in {**first, **second}:
+            if path in first and path in second:
+                group = self.crossover_group(path)
+                if group not in is_first:
+                    is_first[group] = rng.random() < share
+                mixed[path] = (first if is_first[group] else second)[path]
+            else:
+                mixed[path] = first[path] if path in first else second[path]
         return self.read(ReplayChooser(mixed, rng))
 
     @final

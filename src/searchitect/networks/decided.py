@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from searchitect.networks.operations import Residual, SqueezeExcite, activation, conv_norm
+from searchitect.networks.operations import Residual, SqueezeExcite, activation, conv_norm, squeezed_channels
 
 __all__ = [
     "activation",
@@ -79,9 +79,11 @@ def residual(
     return body if project is None else Residual(body, nn.Sequential(*project()), after)
 
 
-def squeeze_excite(channels: int) -> nn.Module:
-    """Channels reweighted by a small network on their averages."""
-    return SqueezeExcite(channels)
+def squeeze_excite(
+    channels: int, of: int | None = None, reduction: int = 4, act: nn.Module | None = None, gate: nn.Module | None = None
+) -> nn.Module:
+    """Channels reweighted by a small network on their averages, ``reduction`` times narrower than ``of``, by default ``channels``."""
+    return SqueezeExcite(channels, squeezed_channels(channels if of is None else of, reduction), act, gate)
 
 
 def linear(inputs: int, outputs: int) -> nn.Module:

@@ -6,6 +6,7 @@ bodies `OpenRepeat`. Where a function gives a list, it is one layer then.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -107,15 +108,23 @@ def conv_norm(
     return [conv, ElasticBatchNorm2d(conv.out_channels)]
 
 
-def squeeze_excite(channels: int | Width) -> nn.Module:
-    """Channels reweighted by a small network on their averages, whose width follows theirs."""
-    if not isinstance(channels, Width):
-        return decided.squeeze_excite(channels)
-    hidden = Width(channels.fixed, channels.open_numbers(), then=squeezed_channels)
-    layer = SqueezeExcite(channels.largest)
-    layer.squeeze = ElasticConv2d(channels.largest, hidden, 1, bias=True)
-    layer.excite = ElasticConv2d(hidden.largest, channels, 1, bias=True)
-    layer.act = nn.Sequential(layer.act, Mask(hidden))
+def squeeze_excite(
+    channels: int | Width,
+    of: int | Width | None = None,
+    reduction: int = 4,
+    act: nn.Module | None = None,
+    gate: nn.Module | None = None,
+) -> nn.Module:
+    """Channels reweighted by a small network on their averages, whose width follows that of ``of``, by default theirs."""
+    of = channels if of is None else of
+    if isinstance(channels, int) and isinstance(of, int):
+        return decided.squeeze_excite(channels, of, reduction, act, gate)
+    squeezed = partial(squeezed_channels, reduction=reduction)
+    hidden = Width(of.fixed, of.open_numbers(), then=squeezed) if isinstance(of, Width) else squeezed(of)
+    layer = SqueezeExcite(largest(channels), largest(hidden), act, gate)
+    layer.squeeze = ElasticConv2d(largest(channels), hidden, 1, bias=True)
+    layer.excite = ElasticConv2d(largest(hidden), channels, 1, bias=True)
+    layer.act = nn.Sequential(layer.act, *masks(hidden))
     return layer
 
 

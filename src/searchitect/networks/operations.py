@@ -26,15 +26,24 @@ def conv_norm(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: i
 
 
 class SqueezeExcite(nn.Module):
-    """Channels reweighted by a small network on their global averages (Hu et al. 2018, https://arxiv.org/abs/1709.01507)."""
+    """Channels reweighted by a small network on their global averages (Hu et al. 2018, https://arxiv.org/abs/1709.01507).
 
-    def __init__(self, channels: int, reduction: int = 4) -> None:
+    Args:
+        channels: that come in.
+        hidden: width of the small network; ``None``: `squeezed_channels`.
+        act: its activation; ``None``: ReLU.
+        gate: from its outputs to factors; ``None``: the piecewise linear one of MobileNetV3.
+    """
+
+    def __init__(
+        self, channels: int, hidden: int | None = None, act: nn.Module | None = None, gate: nn.Module | None = None
+    ) -> None:
         super().__init__()
-        hidden = squeezed_channels(channels, reduction)
+        hidden = squeezed_channels(channels) if hidden is None else hidden
         self.squeeze = nn.Conv2d(channels, hidden, 1)
         self.excite = nn.Conv2d(hidden, channels, 1)
-        self.act: nn.Module = nn.ReLU(inplace=True)
-        self.gate = nn.Hardsigmoid()  # as in MobileNetV3
+        self.act = act if act is not None else nn.ReLU(inplace=True)
+        self.gate = gate if gate is not None else nn.Hardsigmoid()
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> the same shape."""

@@ -71,6 +71,7 @@ _MODULES: Final[dict[str, tuple[str, ...]]] = {
     "enas_rnn": ("enas-rnn",),
     "hierarchical": ("hierarchical-evolved",),
     "metaqnn": ("metaqnn-1", "metaqnn-2", "metaqnn-3", "metaqnn-4"),
+    "mnasnet": ("mnasnet-a1", "mnasnet-b1", *(f"efficientnet-b{number}" for number in range(8))),
     "nas_rl": ("nas-rl-v1",),
     "nas_rl_rnn": ("nas-rl-rnn",),
     "nasbench101": ("nasbench101-inception",),

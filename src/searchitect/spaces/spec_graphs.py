@@ -203,6 +203,51 @@ def _wired_stage(number: int, stage: Mapping[str, Any]) -> CellGraph:
     return CellGraph(f"Stage {number}", tuple(nodes), tuple(edges), note, "wires")
 
 
+def _summed_stages(spec: Any) -> list[CellGraph]:
+    """``{"stages": [{"filters": n, "nodes": k, "edges": [[i, j], ...]}, ...]}``: of Genetic CNN, isolated nodes left out."""
+    return [_summed_stage(number, stage) for number, stage in enumerate(spec["stages"], start=1)]
+
+
+def _summed_stage(number: int, stage: Mapping[str, Any]) -> CellGraph:
+    pairs = [(int(i), int(j)) for i, j in stage["edges"]]
+    used = sorted({node for pair in pairs for node in pair})
+    place = {node: number for number, node in enumerate(used, start=2)}
+    last = len(used) + 2  # the default output node, which a stage without edges lacks
+    label, note = f"conv 3×3, {stage['filters']}", "default output node" if used else ""
+    nodes = [
+        Node("input", "in"),
+        *(
+            Node("operation", label, operation="conv_3x3", note=note)
+            for note in ("default input node", *map("node {}".format, used))
+        ),
+    ]
+    starts = [place[node] for node in used if node not in {j for _, j in pairs}]
+    ends = [place[node] for node in used if node not in {i for i, _ in pairs}]
+    edges = [Edge(0, 1), *(Edge(1, start) for start in starts), *(Edge(place[i], place[j]) for i, j in pairs)]
+    if used:
+        nodes.append(Node("operation", label, operation="conv_3x3", note=note))
+        edges += [Edge(end, last) for end in ends]
+    nodes.append(Node("output", "out"))
+    edges.append(Edge(len(nodes) - 2, len(nodes) - 1))
+    return CellGraph(f"Stage {number}", tuple(nodes), tuple(edges), "A convolution reads the sum of what arrives.")
+
+
+def _active_nodes(spec: Any) -> list[CellGraph]:
+    """``{"nodes": [{"op", "from": [i, ...]}, ...]}``, of blocks with kernel and filters: 0 is the image, the last node the output."""
+    nodes = [Node("input", "image")]
+    edges: list[Edge] = []
+    for place, entry in enumerate(spec["nodes"], start=1):
+        sizes = f" {entry['kernel']}×{entry['kernel']}, {entry['filters']}" if "kernel" in entry else ""
+        operation = str(entry["op"])
+        sources = dict.fromkeys(int(source) for source in entry["from"])
+        note = "reads it twice" if len(sources) < len(entry["from"]) else ""
+        nodes.append(Node("operation", words_of(operation) + sizes, operation=operation, note=note))
+        edges += [Edge(source, place) for source in sources]
+    nodes.append(Node("output", "out"))
+    edges.append(Edge(len(nodes) - 2, len(nodes) - 1))
+    return [CellGraph("Active nodes", tuple(nodes), tuple(edges))]
+
+
 def _macro_chain(spec: Any) -> list[CellGraph]:
     """``{"layers": [{"op": ..., "skips": [...]}, ...]}``: each layer reads the one before it.
 
@@ -323,10 +368,12 @@ _FORMS: Final[tuple[Callable[[Any], list[CellGraph]], ...]] = (
     _hierarchical,
     _rows_cell,
     _vertex_cell,
+    _summed_stages,
     _wired_stages,
     _macro_chain,
     _wide_chain,
     _block_list,
+    _active_nodes,
     _tree,
     _recurrent,
 )
