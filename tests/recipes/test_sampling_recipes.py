@@ -1,5 +1,7 @@
 """Recipes that train sampled networks of a supernet: their counts and settings, and a few steps of each."""
 
+import math
+import random
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +17,7 @@ from searchitect.oneshot.training import SupernetTraining
 from searchitect.oneshot.two_stage import TwoStage
 from searchitect.recipes import find_recipe
 from searchitect.search.supernet import FILE
+from searchitect.spaces.enas_macro import EnasMacro
 from searchitect.spaces.enas_micro import EnasMicro
 from searchitect.spaces.enas_rnn import EnasRnn
 from searchitect.tasks import Task, load_task
@@ -91,6 +94,39 @@ def test_evolution_has_the_numbers_of_the_paper() -> None:
 def test_the_samplers_of_spos_are_named() -> None:
     with pytest.raises(SettingError, match="fair"):
         find_recipe("spos").make({"sampler": "best"})
+
+
+def drawn_by(method, space, count=40):
+    controller = method.policy.controller(space, 0)
+    rng = random.Random(0)
+    return controller, [controller.read(controller.draw(rng)) for _ in range(count)]
+
+
+def test_enas_macro_pulls_skips_to_their_share() -> None:
+    space = EnasMacro(layers=4, channels=4)
+    method = find_recipe("enas-macro").make({"controller_learning_rate": 0.02})
+    method.controller, reads = drawn_by(method, space)
+    drawn = [space.sample(random.Random(seed)) for seed in range(8)]
+    picks, before = method.controller.switches(reads)
+    assert len(picks) == 40 * (1 + 2 + 3)  # every skip of every draw, no operation
+    for _ in range(60):
+        method.controller.step(method._skip_penalty(drawn))
+    after = method.controller.switches(reads)[1]
+    assert abs(float(before.detach().mean()) - 0.5) < 0.05
+    assert abs(float(after.detach().mean()) - 0.4) < 0.02
+
+
+def test_enas_macros_penalty_is_the_divergence_by_hand() -> None:
+    space = EnasMacro(layers=3, channels=4)
+    method = find_recipe("enas-macro").make({"skip_share": 0.4, "skip_weight": 0.8})
+    method.controller, _ = drawn_by(method, space)
+    drawn = [space.sample(random.Random(seed)) for seed in range(5)]
+    _, taken = method.controller.switches([method.controller.read(a) for a in drawn])
+    divergences = [p * math.log(p / 0.4) + (1 - p) * math.log((1 - p) / 0.6) for p in taken.detach().tolist()]
+    assert float(method._skip_penalty(drawn).detach()) == pytest.approx(
+        0.8 * sum(divergences) / (2 * 5), rel=1e-5
+    )  # two layers have skips
+    assert find_recipe("enas").make({})._skip_penalty(drawn) == 0.0
 
 
 def test_enas_rnn_has_the_controller_of_the_code() -> None:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Final, final
 import torch
 from torch import Tensor
 
-from searchitect.core import Objective, Proposal, SettingError, Space, Strategy, Trial
+from searchitect.core import Architecture, Objective, Proposal, SettingError, Space, Strategy, Trial
 from searchitect.estimators.shared_weights import batch_statistics
 from searchitect.oneshot.feed import Batch
 from searchitect.oneshot.method import Method, Outcome, Schedule
@@ -39,6 +39,9 @@ class Policy:
         steps: of the controller after each epoch.
         draws: networks of a step.
         hidden: units of the LSTM.
+        skip_share: how many of the skip connections, which are choices between false and true, the policy is pulled to take, in (0, 1); 0: it
+            is not pulled.
+        skip_weight: of that pull.
     """
 
     learning_rate: float = 0.0035
@@ -49,6 +52,8 @@ class Policy:
     steps: int = 30
     draws: int = 10
     hidden: int = 64
+    skip_share: float = 0.0
+    skip_weight: float = 0.8
 
     def __post_init__(self) -> None:
         if self.steps < 1 or self.draws < 1:
@@ -57,6 +62,10 @@ class Policy:
             )
         if not 0 <= self.baseline_decay < 1:
             raise SettingError(f"baseline_decay must lie in [0, 1), got {self.baseline_decay}; the paper's code uses 0.99")
+        if not 0 <= self.skip_share < 1 or self.skip_weight < 0:
+            raise SettingError(
+                f"skip_share must lie in [0, 1) and skip_weight be at least 0, got {self.skip_share} and {self.skip_weight}; the paper has 0.4 and 0.8"
+            )
         if self.entropy < 0:
             raise SettingError(f"entropy must be at least 0, got {self.entropy}")
 
@@ -126,10 +135,22 @@ class Enas(Method):
                 self.baseline = total if self.baseline is None else self.baseline
                 self.baseline += (1 - self.policy.baseline_decay) * (total - self.baseline)
                 gains.append(total - self.baseline)
-            self.controller.step(-(log_p.new_tensor(gains) * log_p).mean())
+            loss = -(log_p.new_tensor(gains) * log_p).mean()
+            self.controller.step(loss + self._skip_penalty(drawn))
             rewards += found
             entropies.append(float(entropy.mean().detach()))
         return {"reward": sum(rewards) / len(rewards), "entropy_of_draws": sum(entropies) / len(entropies)}
+
+    def _skip_penalty(self, drawn: Sequence[Architecture]) -> Tensor | float:
+        """Section 2.3: the divergence of each skip's probability from ``skip_share``, summed over those of a layer, the mean over layers and draws."""
+        share = self.policy.skip_share
+        if share == 0:
+            return 0.0
+        picks, taken = self.controller.switches([self.controller.read(architecture) for architecture in drawn])
+        layers = {pick.site.name.rpartition("/")[0] for pick in picks}
+        taken = taken.clamp(1e-6, 1 - 1e-6)
+        divergence = taken * (taken / share).log() + (1 - taken) * ((1 - taken) / (1 - share)).log()
+        return self.policy.skip_weight * divergence.sum() / max(1, len(layers) * len(drawn))
 
     def reward(self, training: SupernetTraining, decisions: Mapping[str, Any], batch: Batch) -> float:
         """Of a network on one batch, its own statistics in batch normalisation: accuracy; of a language model 80 / perplexity; else minus the

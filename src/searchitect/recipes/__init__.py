@@ -21,6 +21,7 @@ _CATALOGUE: Final = {
     "darts": "DARTS, 2019: every operation of every edge at once, weighted by a softmax that gradient descent learns",
     "drnas": "DrNAS, 2021: the weights of the operations are drawn from a learned Dirichlet distribution",
     "enas": "ENAS, 2018: a controller draws the networks that train the shared weights, and learns from their accuracy",
+    "enas-macro": "ENAS, 2018, on whole networks: a controller draws every layer's operation and its skips",
     "enas-rnn": "ENAS, 2018, on texts: a controller draws the recurrent cells that train the shared weights",
     "fair-darts": "FairDARTS, 2020: every operation has a sigmoid of its own, drawn to 0 or 1",
     "gdas": "GDAS, 2019: one operation per edge is drawn and run, with the gradient of the Gumbel-softmax",

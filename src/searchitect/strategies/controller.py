@@ -14,7 +14,7 @@ Differs from the paper:
 import math
 import random
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -24,6 +24,9 @@ from searchitect.core.architecture import Architecture, hash_text
 from searchitect.core.errors import SettingError
 from searchitect.core.space import Space
 from searchitect.strategies.picks import Pick, Picks, Site
+
+_SWITCH: Final = ",false,true]"
+"""How the name of a pick between these two ends."""
 
 
 class Controller:
@@ -110,10 +113,29 @@ class Controller:
             log_probability: [n], of each episode: the sum over its picks. Differentiable.
             entropy: [n], the sum of the entropies of the softmaxes along each episode, in nats. Differentiable.
         """
+        lengths = torch.tensor([len(episode) for episode in episodes])
+        picks = [pick for episode in episodes for pick in episode]
+        if not picks:
+            return torch.zeros(len(episodes)), torch.zeros(len(episodes))
+        log_p = self._log_softmaxes(episodes)
+        taken = log_p.gather(1, torch.tensor([[pick.place] for pick in picks]))[:, 0]
+        entropies = -(log_p.exp() * log_p.masked_fill(log_p.isinf(), 0.0)).sum(-1)
+        owners = torch.arange(len(episodes)).repeat_interleave(lengths)
+        zeros = torch.zeros(len(episodes))
+        return zeros.index_add(0, owners, taken), zeros.index_add(0, owners, entropies)
+
+    def switches(self, episodes: Sequence[Sequence[Pick]]) -> tuple[list[Pick], Tensor]:
+        """The picks between false and true along the episodes, m in all, and how likely true is at each [m]. Differentiable."""
+        picks = [pick for episode in episodes for pick in episode]
+        places = [place for place, pick in enumerate(picks) if pick.site.name.endswith(_SWITCH)]
+        if not places:
+            return [], torch.zeros(0)
+        return [picks[place] for place in places], self._log_softmaxes(episodes)[places, 1].exp()
+
+    def _log_softmaxes(self, episodes: Sequence[Sequence[Pick]]) -> Tensor:
+        """[picks, options], episode after episode: the logarithm of each option's probability; minus infinity out of reach."""
         sites = list({pick.site.name: pick.site for episode in episodes for pick in episode}.values())
         lengths = torch.tensor([len(episode) for episode in episodes])
-        if not sites:
-            return torch.zeros(len(episodes)), torch.zeros(len(episodes))
         tables = torch.cat([self._start, *self._tables_of(sites)])
         begins, begin = {}, 1
         for site in sites:
@@ -135,12 +157,7 @@ class Controller:
         begins_of = torch.tensor([begins[pick.site.name] for pick in picks])[:, None]
         heads = functional.embedding((begins_of + options).where(in_reach, 0), tables[:, self._hidden :])
         logits = self._squashed((heads[..., :-1] * found[:, None]).sum(-1)) + heads[..., -1]
-        log_p = logits.masked_fill(~in_reach, -math.inf).log_softmax(-1)
-        taken = log_p.gather(1, torch.tensor([[pick.place] for pick in picks]))[:, 0]
-        entropies = -(log_p.exp() * log_p.masked_fill(~in_reach, 0.0)).sum(-1)
-        owners = torch.arange(len(episodes)).repeat_interleave(lengths)
-        zeros = torch.zeros(len(episodes))
-        return zeros.index_add(0, owners, taken), zeros.index_add(0, owners, entropies)
+        return logits.masked_fill(~in_reach, -math.inf).log_softmax(-1)
 
     def probability(self, architecture: Architecture) -> float:
         """How likely it is to be drawn; of a number in a bin, the probability of the bin."""
