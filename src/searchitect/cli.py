@@ -486,9 +486,11 @@ def list_(
 
         rows = list(estimator_summaries().items())
     elif what == "recipes":
-        from searchitect.recipes import recipe_summaries
+        from searchitect.recipes import recipe_listing
 
-        rows = list(recipe_summaries().items())
+        rows = [
+            (n, f"{of.title} ({of.year}) · {of.task} · {of.trains}\n{'':24} {of.line}") for n, of in recipe_listing().items()
+        ]
     else:
         from searchitect.core.errors import unknown_name
 

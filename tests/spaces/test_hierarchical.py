@@ -1,6 +1,7 @@
 import itertools
 import json
 import random
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -138,3 +139,18 @@ def test_a_setting_outside_its_range_is_refused(settings: dict[str, Any], messag
 @pytest.mark.parametrize(("side", "groups"), [(1, 1), (2, 2), (3, 3), (32, 3)])
 def test_for_a_task_it_halves_no_more_often_than_the_images_allow(side: int, groups: int) -> None:
     assert Hierarchical.for_task(TaskInfo("images", "image-classification", (1, side, 40), 10, 1000)).groups == groups
+
+
+def test_a_mutation_picks_the_level_first_then_the_motif_then_the_edge() -> None:
+    space = Hierarchical()
+    rng = random.Random(0)
+    parent = space.sample(rng)
+    changed = Counter()
+    for _ in range(3000):
+        child = space.mutate(parent, rng)
+        [path] = [p for p, value in child.decisions.items() if value != parent.decisions[p]]
+        changed[path] += 1
+    of_cell = sum(count for path, count in changed.items() if path.startswith("cell/"))
+    assert of_cell / 3000 == pytest.approx(1 / 2, abs=0.04)  # 10 of 46 decisions
+    assert changed["cell/1/0"] / 3000 == pytest.approx(1 / 2 / 4, abs=0.02)  # the only edge into the first of four nodes
+    assert sum(changed[f"motif/2/3/{j}"] for j in range(3)) / 3000 == pytest.approx(1 / 2 / 6 / 3, abs=0.015)

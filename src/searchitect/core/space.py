@@ -2,7 +2,7 @@
 
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass
 from functools import partial
 from typing import Any, ClassVar, Self, final
@@ -52,6 +52,9 @@ class Space(ABC):
     """The kinds of task it builds networks for (`TaskInfo.kind`); empty: not restricted."""
     mutates_until_other: ClassVar[bool] = False
     """Whether a mutation must change the canonical form: for spaces in which most decisions have no effect."""
+
+    mutates_by_part: ClassVar[bool] = False
+    """Whether a mutation picks the first part of a decision's path, such as the level, then the next, each uniformly; else all decisions alike."""
 
     @abstractmethod
     def describe(self, choose: Chooser) -> Any:
@@ -121,7 +124,7 @@ class Space(ABC):
             return Architecture(edit(parent.spec, RandomChooser(rng)))
         paths = list(self._decisions(parent))
         while paths:
-            path = paths.pop(int(rng.random() * len(paths)))
+            path = paths.pop(_picked_by_part(paths, rng) if self.mutates_by_part else int(rng.random() * len(paths)))
             child = self.read(ReplayChooser(parent.decisions, rng, change=path))
             is_other = child.decisions.get(path) != parent.decisions[path]
             if is_other and not (self.mutates_until_other and (child == parent or self.key(child) == self.key(parent))):
@@ -272,6 +275,19 @@ def check_kind(owner: str, name: str, value: Any, default: Any) -> None:
         allowed, words = (tuple, list), "a list"
     if not isinstance(value, allowed) or (isinstance(value, bool) and allowed is not bool and words):
         raise SettingError(f"{name} of {owner} must be {words}, got {value!r}")
+
+
+def _picked_by_part(paths: Sequence[str], rng: random.Random) -> int:
+    """The place of a path, part by part."""
+    split = [path.split("/") for path in paths]
+    places, depth = list(range(len(paths))), 0
+    while len(places) > 1:
+        parts = [split[place][depth] if depth < len(split[place]) else "" for place in places]
+        known = list(dict.fromkeys(parts))
+        picked = known[int(rng.random() * len(known))]
+        places = [place for place, part in zip(places, parts, strict=True) if part == picked]
+        depth += 1
+    return places[0]
 
 
 def _follow(decisions: Mapping[str, Any], path: str, domain: Domain, _: Mapping[str, Any]) -> Any:

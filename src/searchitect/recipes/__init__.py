@@ -1,5 +1,6 @@
 """The published systems, one file each. The catalogue loads one when it is asked for."""
 
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
@@ -8,37 +9,150 @@ from searchitect.core import unknown_name
 if TYPE_CHECKING:
     from searchitect.recipes.recipe import Recipe
 
+_SUPERNET: Final = "one supernet"
+_ONE_BY_ONE: Final = "many trainings"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What can be said of a recipe without loading torch.
+
+    Attributes:
+        title: the system's name.
+        year: of its publication.
+        task: what its own space is for.
+        trains: what the search trains.
+        line: what it does.
+    """
+
+    title: str
+    year: int
+    task: str
+    trains: str
+    line: str
+
+
 _CATALOGUE: Final = {
-    "amoebanet": "AmoebaNet, 2019: ageing evolution of a normal and a reduction cell",
-    "blockqnn": "BlockQNN, 2018: Q-learning picks the layers of one block, which is stacked; cheap and sparse blocks are preferred",
-    "hierarchical-evolution": "hierarchical representations, 2018: graphs inside a graph evolve at all levels by tournaments",
-    "metaqnn": "MetaQNN, 2017: Q-learning picks one layer after the other",
-    "nas-rl": "NAS-RL, 2017: a recurrent controller, trained by REINFORCE, writes down convolutional networks",
-    "nasnet": "NASNet, 2018: a recurrent controller, trained by PPO, writes down a normal and a reduction cell",
-    "pnas": "PNAS, 2018: cells grow block by block; a surrogate chooses which extensions are trained",
-    "random-asha": "random search with ASHA, 2019: random cells, of which the best quarter goes on, again and again",
-    "randwire": "RandWire, 2019: random graphs, of which a few are drawn",
-    "darts": "DARTS, 2019: every operation of every edge at once, weighted by a softmax that gradient descent learns",
-    "drnas": "DrNAS, 2021: the weights of the operations are drawn from a learned Dirichlet distribution",
-    "enas": "ENAS, 2018: a controller draws the networks that train the shared weights, and learns from their accuracy",
-    "enas-macro": "ENAS, 2018, on whole networks: a controller draws every layer's operation and its skips",
-    "enas-rnn": "ENAS, 2018, on texts: a controller draws the recurrent cells that train the shared weights",
-    "fair-darts": "FairDARTS, 2020: every operation has a sigmoid of its own, drawn to 0 or 1",
-    "gdas": "GDAS, 2019: one operation per edge is drawn and run, with the gradient of the Gumbel-softmax",
-    "one-shot": "one-shot, 2018: all options at once, paths dropped at random; then every network is scored with the others left out",
-    "parsec": "PARSEC, 2019: networks drawn from a learned prior, weighted by how likely they make held-out data",
-    "pc-darts": "PC-DARTS, 2020: one of four channels goes through the operations; the edges of a node are weighted too",
-    "proxylessnas": "ProxylessNAS, 2019: binary gates; one path is run for the weights, two for the decisions",
-    "random-ws": "random search with weight sharing, 2019: drawn networks train the supernet; the best of many others is kept",
-    "snas": "SNAS, 2019: a relaxed architecture is drawn in each step; weights and decisions learn from the same batch",
-    "spos": "single path one-shot, 2020: uniformly drawn paths train the supernet, evolution searches it",
+    "amoebanet": Listed("AmoebaNet", 2019, "images", _ONE_BY_ONE, "ageing evolution of a normal and a reduction cell"),
+    "blockqnn": Listed(
+        "BlockQNN",
+        2018,
+        "images",
+        _ONE_BY_ONE,
+        "Q-learning picks the layers of one block, which is stacked; cheap and sparse blocks are preferred",
+    ),
+    "darts": Listed(
+        "DARTS",
+        2019,
+        "images",
+        _SUPERNET,
+        "every operation of every edge at once, weighted by a softmax that gradient descent learns",
+    ),
+    "drnas": Listed(
+        "DrNAS", 2021, "images", _SUPERNET, "the weights of the operations are drawn from a learned Dirichlet distribution"
+    ),
+    "enas": Listed(
+        "ENAS",
+        2018,
+        "images",
+        _SUPERNET,
+        "a controller draws the networks that train the shared weights, and learns from their accuracy",
+    ),
+    "enas-macro": Listed(
+        "ENAS, whole networks", 2018, "images", _SUPERNET, "a controller draws every layer's operation and its skips"
+    ),
+    "enas-rnn": Listed(
+        "ENAS, cells for texts",
+        2018,
+        "texts",
+        _SUPERNET,
+        "a controller draws the recurrent cells that train the shared weights",
+    ),
+    "fair-darts": Listed("FairDARTS", 2020, "images", _SUPERNET, "every operation has a sigmoid of its own, drawn to 0 or 1"),
+    "gdas": Listed(
+        "GDAS", 2019, "images", _SUPERNET, "one operation per edge is drawn and run, with the gradient of the Gumbel-softmax"
+    ),
+    "hierarchical-evolution": Listed(
+        "Hierarchical representations", 2018, "images", _ONE_BY_ONE, "graphs inside a graph evolve at all levels by tournaments"
+    ),
+    "metaqnn": Listed("MetaQNN", 2017, "images", _ONE_BY_ONE, "Q-learning picks one layer after the other"),
+    "nas-rl": Listed(
+        "NAS-RL",
+        2017,
+        "images",
+        _ONE_BY_ONE,
+        "a recurrent controller, trained by REINFORCE, writes down convolutional networks",
+    ),
+    "nasnet": Listed(
+        "NASNet",
+        2018,
+        "images",
+        _ONE_BY_ONE,
+        "a recurrent controller, trained by PPO, writes down a normal and a reduction cell",
+    ),
+    "one-shot": Listed(
+        "One-shot",
+        2018,
+        "images",
+        _SUPERNET,
+        "all options at once, paths dropped at random; then every network is scored with the others left out",
+    ),
+    "parsec": Listed(
+        "PARSEC",
+        2019,
+        "images",
+        _SUPERNET,
+        "networks drawn from a learned prior, weighted by how likely they make held-out data",
+    ),
+    "pc-darts": Listed(
+        "PC-DARTS",
+        2020,
+        "images",
+        _SUPERNET,
+        "one of four channels goes through the operations; the edges of a node are weighted too",
+    ),
+    "pnas": Listed(
+        "PNAS", 2018, "images", _ONE_BY_ONE, "cells grow block by block; a surrogate chooses which extensions are trained"
+    ),
+    "proxylessnas": Listed(
+        "ProxylessNAS", 2019, "images", _SUPERNET, "binary gates; one path is run for the weights, two for the decisions"
+    ),
+    "random-asha": Listed(
+        "Random search with ASHA",
+        2019,
+        "images",
+        _ONE_BY_ONE,
+        "random cells, of which the best quarter goes on, again and again",
+    ),
+    "random-ws": Listed(
+        "Random search with weight sharing",
+        2019,
+        "images",
+        _SUPERNET,
+        "drawn networks train the supernet; the best of many others is kept",
+    ),
+    "randwire": Listed("RandWire", 2019, "images", _ONE_BY_ONE, "random graphs, of which a few are drawn"),
+    "snas": Listed(
+        "SNAS",
+        2019,
+        "images",
+        _SUPERNET,
+        "a relaxed architecture is drawn in each step; weights and decisions learn from the same batch",
+    ),
+    "spos": Listed(
+        "Single path one-shot", 2020, "images", _SUPERNET, "uniformly drawn paths train the supernet, evolution searches it"
+    ),
 }
-"""Name -> one line, which can be listed without loading torch."""
+
+
+def recipe_listing() -> dict[str, Listed]:
+    """Name -> what it is, of all recipes."""
+    return dict(sorted(_CATALOGUE.items()))
 
 
 def recipe_summaries() -> dict[str, str]:
     """Name -> one line, of all recipes."""
-    return dict(sorted(_CATALOGUE.items()))
+    return {name: listed.line for name, listed in recipe_listing().items()}
 
 
 def find_recipe(name: str) -> "Recipe":

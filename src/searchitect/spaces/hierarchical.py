@@ -37,6 +37,7 @@ class Hierarchical(Space):
     summary: ClassVar[str] = "hierarchical representations: graphs of operations inside a graph"
     paper: ClassVar[str] = "Liu, Simonyan, Vinyals, Fernando, Kavukcuoglu 2018, arXiv:1711.00436"
     tasks: ClassVar[tuple[str, ...]] = ("image-classification",)
+    mutates_by_part: ClassVar[bool] = True  # section 3.1: the level, the motif, the node, the node before it
 
     motifs: int = 6
     motif_nodes: int = 4
