@@ -28,9 +28,10 @@ def run(shared: list[float], alone: list[float | None], finalists: int, objectiv
 
 
 def test_points_tell_where_an_architecture_came_from_and_both_its_scores():
-    found = run([0.5, 0.4, 0.3, 0.2, 0.1], [0.95, 0.94, 0.93, 0.92, None], 2)
-    assert [p["origin"] for p in found["points"]] == ["derived", "chosen", "random", "random"]
-    assert [(p["shared"], p["alone"]) for p in found["points"]] == [(0.5, 0.95), (0.4, 0.94), (0.3, 0.93), (0.2, 0.92)]
+    found = run([0.5, 0.4, 0.3, 0.2, 0.15, 0.1], [0.95, 0.94, 0.93, 0.92, 0.91, None], 2)
+    assert [p["origin"] for p in found["points"]] == ["derived", "chosen", "random", "random", "random"]
+    pairs = [(0.5, 0.95), (0.4, 0.94), (0.3, 0.93), (0.2, 0.92), (0.15, 0.91)]
+    assert [(p["shared"], p["alone"]) for p in found["points"]] == pairs
     assert found["points"][1]["key"] == "1"
     assert found["kendall"]["value"] == 1
     assert found["spearman"]["value"] == 1
@@ -84,7 +85,7 @@ def test_too_few_trainings_are_said_to_be_too_few():
     assert found["kendall"] is None
     assert found["relative_improvement"] is None
     assert "1 of these were trained alone" in found["sentences"][0]
-    assert "at least 4 are needed" in found["sentences"][1]
+    assert "at least 5 are needed" in found["sentences"][1]
     same = run([0.5] * 5, [0.9, 0.8, 0.7, 0.75, 0.74], 2)
     assert same["kendall"]["value"] is None
     assert "the same for all" in same["sentences"][1]

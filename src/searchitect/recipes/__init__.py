@@ -76,6 +76,13 @@ _CATALOGUE: Final = {
         "Hierarchical representations", 2018, "images", _ONE_BY_ONE, "graphs inside a graph evolve at all levels by tournaments"
     ),
     "metaqnn": Listed("MetaQNN", 2017, "images", _ONE_BY_ONE, "Q-learning picks one layer after the other"),
+    "mnasnet": Listed(
+        "MnasNet",
+        2019,
+        "images",
+        _ONE_BY_ONE,
+        "a recurrent controller writes down mobile networks, for accuracy and latency here",
+    ),
     "nas-rl": Listed(
         "NAS-RL",
         2017,

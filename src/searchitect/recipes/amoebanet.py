@@ -3,7 +3,7 @@
 Real, Aggarwal, Huang, Le 2019, "Regularized Evolution for Image Classifier Architecture Search", https://arxiv.org/abs/1802.01548.
 """
 
-from searchitect.recipes.composed import Candidates, ComposedRecipe
+from searchitect.recipes.composed import PLAIN, Candidates, ComposedRecipe
 from searchitect.spaces.amoebanet import Amoebanet
 
 
@@ -27,6 +27,13 @@ RECIPE = ComposedRecipe(
     candidates=amoebanet,
     paper_settings={"epochs": 25.0, "population": 100, "sample": 25},
     paper_space={"channels": 24, "cells": 3},
-    paper_training={"optimizer": "sgd", "learning_rate": 0.024, "nesterov": False, "batch_size": 128, "weight_decay": 5e-4},
+    paper_training={
+        **PLAIN,
+        "optimizer": "sgd",
+        "learning_rate": 0.024,
+        "nesterov": False,
+        "batch_size": 128,
+        "weight_decay": 5e-4,
+    },
     paper_trials=20_000,
 )

@@ -6,7 +6,7 @@ Zhong, Yan, Wu, Shao, Liu 2018, "Practical Block-wise Neural Network Architectur
 import math
 
 from searchitect.core import Objective, Trial
-from searchitect.recipes.composed import Candidates, ComposedRecipe
+from searchitect.recipes.composed import PLAIN, Candidates, ComposedRecipe
 from searchitect.spaces.blockqnn import BlockQnn, density
 
 
@@ -39,6 +39,6 @@ RECIPE = ComposedRecipe(
     candidates=blockqnn,
     paper_settings={"epochs": 12.0},
     paper_space={"layers": 23, "blocks": 4, "channels": 32, "ordered": True},
-    paper_training={"learning_rate": 1e-3, "batch_size": 256},
+    paper_training={**PLAIN, "learning_rate": 1e-3, "batch_size": 256},
     paper_trials=11_392,
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, final
+from typing import Any, Final, final
 
 from searchitect.core import SettingError, Strategy
 from searchitect.recipes.recipe import Recipe, keywords
@@ -10,6 +10,8 @@ from searchitect.strategies.shaped import Reward
 
 EPOCHS = "epochs"
 """The setting that all of these recipes have: of a candidate's training; 0: as many as the budget suggests."""
+PLAIN: Final = {"warmup": 0.0, "label_smoothing": 0.0, "ema": 0.0, "gradient_clip": 0.0}
+"""Changes to the usual training that leave out what these papers do not have."""
 
 
 @dataclass(frozen=True)

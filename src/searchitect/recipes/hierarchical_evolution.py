@@ -4,7 +4,7 @@ Liu, Simonyan, Vinyals, Fernando, Kavukcuoglu 2018, "Hierarchical Representation
 https://arxiv.org/abs/1711.00436.
 """
 
-from searchitect.recipes.composed import Candidates, ComposedRecipe
+from searchitect.recipes.composed import PLAIN, Candidates, ComposedRecipe
 from searchitect.spaces.hierarchical import Hierarchical
 
 
@@ -34,6 +34,13 @@ RECIPE = ComposedRecipe(
     candidates=hierarchical_evolution,
     paper_settings={"epochs": 32.0, "population": 200, "share": 0.05},  # 5,000 batches of 256 of 40,000 images
     paper_space={"motifs": 6, "motif_nodes": 4, "cell_nodes": 5, "channels": 16, "cells": 1, "groups": 3},
-    paper_training={"optimizer": "sgd", "learning_rate": 0.1, "nesterov": False, "batch_size": 256, "weight_decay": 3e-4},
+    paper_training={
+        **PLAIN,
+        "optimizer": "sgd",
+        "learning_rate": 0.1,
+        "nesterov": False,
+        "batch_size": 256,
+        "weight_decay": 3e-4,
+    },
     paper_trials=7000,
 )

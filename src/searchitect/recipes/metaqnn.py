@@ -3,7 +3,7 @@
 Baker, Gupta, Naik, Raskar 2017, "Designing Neural Network Architectures using Reinforcement Learning", https://arxiv.org/abs/1611.02167.
 """
 
-from searchitect.recipes.composed import Candidates, ComposedRecipe
+from searchitect.recipes.composed import PLAIN, Candidates, ComposedRecipe
 from searchitect.spaces.metaqnn import MetaQnn
 
 
@@ -28,6 +28,6 @@ RECIPE = ComposedRecipe(
     candidates=metaqnn,
     paper_settings={"epochs": 20.0},
     paper_space={"depth": 18, "filters": (64, 128, 256, 512), "units": (512, 256, 128)},
-    paper_training={"learning_rate": 1e-3, "batch_size": 128, "weight_decay": 5e-4},
+    paper_training={**PLAIN, "learning_rate": 1e-3, "batch_size": 128, "weight_decay": 5e-4},
     paper_trials=2700,
 )

@@ -6,7 +6,7 @@ Zoph, Le 2017, "Neural Architecture Search with Reinforcement Learning", https:/
 import math
 
 from searchitect.core import Objective, Trial
-from searchitect.recipes.composed import Candidates, ComposedRecipe
+from searchitect.recipes.composed import PLAIN, Candidates, ComposedRecipe
 from searchitect.recipes.rewards import best_of_the_end
 from searchitect.spaces.nas_rl import NasRl
 
@@ -27,12 +27,15 @@ def nas_rl(
         learning_rate: of Adam on the controller's weights theta.
         baseline_decay: of the average of earlier rewards, b.
         entropy: weight of the policy's entropy.
-        power: the reward is the accuracy to this power.
+        power: the reward is the accuracy to this power; on texts it is 80 divided by the square of the perplexity.
         end: the accuracy is the best one in this last part of a training: 5 of the paper's 50 epochs.
     """
 
     def reward(trial: Trial, objective: Objective) -> float:
-        return math.pow(best_of_the_end(trial, objective, end), power)
+        best = best_of_the_end(trial, objective, end)
+        if objective.metric == "perplexity":
+            return 80 / best**2
+        return math.copysign(abs(best) ** power, best)  # a score below 0, such as an R2, keeps its place
 
     options = {"batch": children, "learning_rate": learning_rate, "baseline_decay": baseline_decay, "entropy": entropy}
     return Candidates("reinforce", options, reward, cycle=2 * children)
@@ -48,6 +51,6 @@ RECIPE = ComposedRecipe(
     paper_settings={"epochs": 50.0, "learning_rate": 6e-4, "entropy": 0.0},
     paper_silent=("baseline_decay",),
     paper_space={"variant": "v3", "layers": 13, "filters": (6, 12, 24, 36)},
-    paper_training={"optimizer": "sgd", "learning_rate": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 1e-4},
+    paper_training={**PLAIN, "optimizer": "sgd", "learning_rate": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 1e-4},
     paper_trials=12_800,
 )

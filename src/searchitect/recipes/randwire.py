@@ -3,7 +3,7 @@
 Xie, Kirillov, Girshick, He 2019, "Exploring Randomly Wired Neural Networks for Image Recognition", https://arxiv.org/abs/1904.01569.
 """
 
-from searchitect.recipes.composed import Candidates, ComposedRecipe
+from searchitect.recipes.composed import PLAIN, Candidates, ComposedRecipe
 from searchitect.spaces.randwire import RandWire
 
 
@@ -21,6 +21,13 @@ RECIPE = ComposedRecipe(
     candidates=randwire,
     paper_settings={"epochs": 250.0},
     paper_space={"channels": 78, "nodes": 32, "regime": "small", "stages": 3, "stem": "imagenet", "head": 1280},
-    paper_training={"optimizer": "sgd", "learning_rate": 0.1, "nesterov": False, "weight_decay": 5e-5, "label_smoothing": 0.1},
+    paper_training={
+        **PLAIN,
+        "optimizer": "sgd",
+        "learning_rate": 0.1,
+        "nesterov": False,
+        "weight_decay": 5e-5,
+        "label_smoothing": 0.1,
+    },
     paper_trials=5,
 )

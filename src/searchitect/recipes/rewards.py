@@ -1,5 +1,7 @@
 """What papers make of a training's scores, in the place of the last one."""
 
+import math
+
 from searchitect.core import Objective, Trial
 
 
@@ -7,3 +9,14 @@ def best_of_the_end(trial: Trial, objective: Objective, part: float) -> float:
     """The best value of an objective, higher is better, among the looks in the last ``part`` of a training, in [0, 1], and at its end."""
     looks = [look for look in trial.curve if look["epoch"] > (1 - part) * trial.fidelity.epochs]
     return max(objective.value(measured) for measured in (trial.metrics, *looks))
+
+
+def times_cost(value: float, cost: float, target: float, below: float, above: float) -> float:
+    """MnasNet's reward (Tan et al. 2019, https://arxiv.org/abs/1807.11626, equations 2 and 3): value * (cost / target) ** w.
+
+    Args:
+        value: at least 0, such as an accuracy.
+        cost, target: above 0, in the same unit.
+        below, above: w where the cost is at most the target, and where it is above.
+    """
+    return value * math.pow(cost / target, below if cost <= target else above)

@@ -15,8 +15,8 @@ from searchitect.core.trial import CUT_SHORT
 from searchitect.metrics.intervals import relative_improvement_of_one
 from searchitect.metrics.ranks import correlation_interval, kendall, spearman
 
-LEAST_POINTS: Final = 4
-"""Networks trained alone below which no correlation is given."""
+LEAST_POINTS: Final = 5
+"""Networks trained alone below which no correlation is given: four that agree in order do so by chance once in 24 times."""
 FEW_POINTS: Final = 20
 """Networks trained alone below which a correlation is said to be of few."""
 LEAST_DRAWN: Final = 2
@@ -38,7 +38,7 @@ def evidence(
     Returns:
         ``metric``; ``points``: [{key, trial, shared, alone, origin}], where origin is derived, random or, of what else the method chose,
         chosen; of all final trainings that came to their end with a score, on validation data; ``cut``: how many did not come to it;
-        ``kendall``, ``spearman``: {value, low, high} of shared and alone, ``None`` with fewer than 4 points; ``relative_improvement``:
+        ``kendall``, ``spearman``: {value, low, high} of shared and alone, ``None`` with fewer than 5 points; ``relative_improvement``:
         {value, low, high} in percent, of the derived one over the random ones, ``None`` with fewer than 2 of these; ``sentences``.
     """
     origins = {t.id: "chosen" for t in finalists} | {t.id: "random" for t in drawn} | {t.id: "derived" for t in finalists[:1]}
