@@ -31,6 +31,7 @@ from searchitect.metrics.ranks import kendall
 from searchitect.networks import build
 from searchitect.recipes import find_recipe
 from searchitect.recipes.cells import cells_for
+from searchitect.recipes.shared_weights import SharedWeightsRecipe
 from searchitect.search.folder import read_json, write_json
 from searchitect.search.plan import Plan, final_share
 from searchitect.search.run import load_network, run_search, test_scores
@@ -88,10 +89,12 @@ def drawn(space: Space) -> list[Architecture]:
 def search(name: str, task: Task, space: Space, data: Data, seed: int, folder: Path) -> tuple[Architecture, Any, int]:
     """What a recipe, or random search, ends with; what judges with its shared weights; how many architectures were judged."""
     made: list[Strategy] = []
-    shared = None
+    shared = judge = None
     if name != RANDOM:
         recipe = find_recipe(name)
+        assert isinstance(recipe, SharedWeightsRecipe)
         shared = SupernetRun(recipe.make({}), recipe.open_space(space, {}), task, folder, seed)
+        judge = recipe.estimator(shared)
 
     def make(space: Space, objectives: Sequence[Objective], seed: int, plan: Plan) -> Strategy:
         strategy = (
@@ -107,7 +110,7 @@ def search(name: str, task: Task, space: Space, data: Data, seed: int, folder: P
             space=space,
             make_strategy=make,
             strategy_name=name,
-            estimator=recipe.estimator(shared) if shared else FromScratch(),
+            estimator=judge or FromScratch(),
             final_estimator=None,
             task=task,
             objectives=[ACCURACY],
@@ -125,7 +128,7 @@ def search(name: str, task: Task, space: Space, data: Data, seed: int, folder: P
     )
     judged = [t for t in found.trials.values() if ACCURACY.metric in t.metrics]
     best = max(judged, key=lambda t: ACCURACY.value(t.metrics))
-    return made[0].leader() or best.architecture, recipe.estimator(shared) if shared else None, len(judged)
+    return made[0].leader() or best.architecture, judge, len(judged)
 
 
 def searched(name: str, seed: int, task: Task, space: Space, data: Data, folder: Path) -> dict[str, Any]:
