@@ -383,7 +383,7 @@ def _recipe(name: str, strategy: StrategyLike, estimator: EstimatorLike, data: A
     if strategy != "auto" or estimator != "from-scratch":
         raise SettingError(f"recipe={name!r} has a strategy and an estimator of its own: leave strategy and estimator out")
     if data is None:
-        raise SettingError(f"data is missing: the recipe {name!r} trains a supernet on them")
+        raise SettingError(f"data is missing: the recipe {name!r} trains networks on them")
     return found
 
 

@@ -13,18 +13,26 @@ def foresight(setup: Setup, plan: Plan) -> Iterator[str]:
     if expected < setup.cycle:
         yield (
             f"the budget allows about {expected} trainings, and one full cycle of {setup.name} is of {setup.cycle}: "
-            f"the smallest sensible one is --budget {_smallest(setup, expected)}"
+            f"the smallest sensible one is --budget {_smallest(setup, plan, expected)}"
         )
     if setup.paper_trials and plan.epoch_seconds is not None:
         hours = setup.paper_trials * plan.single_epochs * plan.epoch_seconds / setup.workers / 3600
         yield (
-            f"the paper's search, {setup.paper_trials:,} trainings of {plan.single_epochs:g} epochs, would take about {hours:,.3g} hours here; "
+            f"the paper's search, {setup.paper_trials:,} trainings of {plan.single_epochs:g} epochs, would take about {_shown(hours)} hours here; "
             f"the budget is {setup.budget}"
         )
 
 
-def _smallest(setup: Setup, expected: int) -> str:
+def _shown(hours: float) -> str:
+    return f"{hours:,.0f}" if hours >= 10 else f"{hours:.2g}"
+
+
+def _smallest(setup: Setup, plan: Plan, expected: int) -> str:
     if setup.budget.seconds is None:
         return f"{setup.cycle}trials"
-    minutes = math.ceil(setup.budget.seconds / 60 * setup.cycle / max(1, expected))
+    seconds = setup.budget.seconds * setup.cycle / max(1, expected)
+    if plan.epoch_seconds is not None:  # where not even one training fits, it is expected all the same
+        share = (plan.search_seconds or setup.budget.seconds) / setup.budget.seconds
+        seconds = max(seconds, setup.cycle * plan.single_epochs * plan.epoch_seconds / setup.workers / share)
+    minutes = math.ceil(seconds / 60)
     return f"{minutes}m" if minutes < 120 else f"{math.ceil(minutes / 60)}h"

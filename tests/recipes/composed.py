@@ -1,0 +1,25 @@
+"""Recipes that train each candidate by itself, and their strategies without a search."""
+
+from typing import Any
+
+from searchitect.core import Objective, Strategy
+from searchitect.recipes import find_recipe, recipe_summaries
+from searchitect.recipes.composed import ComposedRecipe
+from searchitect.strategies import make_strategy
+from searchitect.strategies.suggested import with_suggestions
+
+NAMES = [name for name in recipe_summaries() if isinstance(find_recipe(name), ComposedRecipe)]
+
+
+def recipe_of(name: str) -> ComposedRecipe:
+    found = find_recipe(name)
+    assert isinstance(found, ComposedRecipe)
+    return found
+
+
+def strategy_of(name: str, space: Any, objective: str = "accuracy", trials: int = 100, **given: Any) -> Strategy:
+    """As a search makes it, without the reward."""
+    made = recipe_of(name).make(given)
+    assert isinstance(made.strategy, str)
+    options = with_suggestions(made.strategy, made.options, expected_trials=trials, base_epochs=1.0, max_epochs=16.0)
+    return make_strategy(made.strategy, space, [Objective(objective, "max")], 0, **options)
