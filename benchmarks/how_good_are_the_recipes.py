@@ -188,7 +188,6 @@ def summary(name: str, folder: Path) -> list[dict[str, Any]]:
         if not runs:
             continue
         found = [run["test"] for run in runs]
-        gain = relative_improvement(found, tests)
         taus = [kendall(run["shared"], [one["validation"] for one in random_ones]) for run in runs if "shared" in run]
         rows.append(
             {
@@ -198,11 +197,19 @@ def summary(name: str, folder: Path) -> list[dict[str, Any]]:
                 "judged": statistics.median(run["judged"] for run in runs),
                 "params": statistics.median(run["params"] for run in runs),
                 **shown(found),
-                "improvement": f"{gain.value:+.2f} % [{gain.low:+.2f}, {gain.high:+.2f}]",
+                "improvement": over(found, tests),
                 "trust": f"{statistics.median(taus):.2f} [{min(taus):.2f}, {max(taus):.2f}]" if taus else "",
             }
         )
     return rows
+
+
+def over(found: Sequence[float], drawn: Sequence[float]) -> str:
+    """The relative improvement with its interval; one search has none that tells of searches."""
+    if len(found) < 2:
+        return ""
+    gain = relative_improvement(found, drawn)
+    return f"{gain.value:+.2f} % [{gain.low:+.2f}, {gain.high:+.2f}]"
 
 
 def shown(values: Sequence[float]) -> dict[str, Any]:
