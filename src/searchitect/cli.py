@@ -581,13 +581,13 @@ def _say(result: "Result") -> None:
     if task.get("kind") == "language-modelling":
         typer.echo(task["notes"][0])  # words or characters
     typer.echo(result.summary["sentence"])
+    for sentence in (result.summary.get("shared_weights") or {}).get("sentences", ()):
+        typer.echo(sentence)
     baseline = result.summary.get("baseline")
     if baseline and baseline.get("sentence"):
         typer.echo(baseline["sentence"])
     if baseline and baseline.get("full"):
         typer.echo(baseline["full"]["sentence"])
-    for sentence in (result.summary.get("shared_weights") or {}).get("sentences", ()):
-        typer.echo(sentence)
     typer.echo(f"report: {folder / 'report.html'}")
     if result.is_interrupted:
         typer.echo(f"go on: {result.settings['command']}")

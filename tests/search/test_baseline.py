@@ -130,6 +130,17 @@ def test_a_search_that_was_not_guided_yet_admits_it() -> None:
     assert "says nothing" not in run([0.9] * 8, DRAWN)["sentence"]
 
 
+def test_scores_with_shared_weights_are_said_to_be_no_more_than_that() -> None:
+    trials = {n: trial(n, "random" if n < 8 else "strategy", 0.05 * n) for n in range(16)}
+    alone, shared = (compare_with_random(trials, BEST, "this search", is_shared=is_shared) for is_shared in (False, True))
+    assert alone is not None
+    assert shared is not None
+    assert "judged with shared weights, this search had reached" in shared["sentence"]
+    assert shared["sentence"].endswith("what the networks reach alone is another matter.")
+    assert "shared" not in alone["sentence"]
+    assert (shared["verdict"], shared["epochs"]) == (alone["verdict"], None)
+
+
 def test_random_search_against_itself_is_rarely_better_or_worse() -> None:
     rng, verdicts = random.Random(0), []
     for _ in range(60):

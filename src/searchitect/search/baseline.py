@@ -77,6 +77,8 @@ def compare_with_random(
             f" The {len(chosen)} architectures chosen by score have a median of {medians['chosen']:.4f}, "
             f"the {len(random_values)} random ones {medians['random']:.4f}."
         )
+    if is_shared:
+        sentence += " These are scores with shared weights: what the networks reach alone is another matter."
     shown = _grid(n)
     return {
         "metric": objective.metric,
