@@ -118,7 +118,7 @@ def test_enas_macro_pulls_skips_to_their_share() -> None:
 
 def test_enas_macros_penalty_is_the_divergence_by_hand() -> None:
     space = EnasMacro(layers=3, channels=4)
-    method = find_recipe("enas-macro").make({"skip_share": 0.4, "skip_weight": 0.8})
+    method = find_recipe("enas-macro").make({"controller_skip_share": 0.4, "controller_skip_weight": 0.8})
     method.controller, _ = drawn_by(method, space)
     drawn = [space.sample(random.Random(seed)) for seed in range(5)]
     _, taken = method.controller.switches([method.controller.read(a) for a in drawn])
@@ -127,6 +127,11 @@ def test_enas_macros_penalty_is_the_divergence_by_hand() -> None:
         0.8 * sum(divergences) / (2 * 5), rel=1e-5
     )  # two layers have skips
     assert find_recipe("enas").make({})._skip_penalty(drawn) == 0.0
+
+
+def test_a_share_that_leaves_no_time_for_judging_is_refused() -> None:
+    with pytest.raises(SettingError, match=r"share must lie in \(0, 1\)"):
+        find_recipe("enas").make({"share": 1.0})
 
 
 def test_enas_rnn_has_the_controller_of_the_code() -> None:

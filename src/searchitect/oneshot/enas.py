@@ -98,10 +98,14 @@ class Enas(Method):
         baseline: the moving average of the rewards; ``None`` before the first.
     """
 
-    def __init__(self, schedule: Schedule, policy: Policy, *, candidates: int = 10, share: float = 0.8) -> None:
+    def __init__(self, schedule: Schedule, policy: Policy, *, candidates: int = 20, share: float = 0.8) -> None:
         super().__init__(schedule)
         if candidates < 1:
             raise SettingError(f"candidates must be at least 1, got {candidates}")
+        if not 0 < share < 1:
+            raise SettingError(
+                f"share must lie in (0, 1), the part of the search's time for the supernet, got {share}; 0.8 is usual"
+            )
         self.policy, self.count, self.share = policy, candidates, share
 
     def begin(self, training: SupernetTraining) -> None:

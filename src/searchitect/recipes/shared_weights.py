@@ -9,11 +9,15 @@ from searchitect.recipes.recipe import Recipe, keywords, sized
 from searchitect.search.supernet import FILE, SupernetRun
 
 if TYPE_CHECKING:
+    from searchitect.oneshot.enas import Policy
     from searchitect.oneshot.method import Method, Schedule
 
 DRAWN: Final = 5
 """Random architectures that are trained alone beside the derived ones, to compare with."""
 
+
+POLICY: Final = "controller_"
+"""What the settings of a controller begin with."""
 
 TEXTS: Final[Mapping[str, Any]] = {
     "batch_size": 32,
@@ -34,8 +38,10 @@ class SharedWeightsRecipe(Recipe):
     """One published system that shares weights.
 
     Attributes:
-        method: makes the method from the schedule of the weights and, by keyword, its own settings, whose defaults are for small data.
+        method: makes the method from the schedule of the weights, the policy of a controller where there is one and, by keyword, its own
+            settings, whose defaults are for small data.
         schedule: of the weights, for small data.
+        policy: of the controller that draws networks, for small data; ``None``: there is none.
         paper_supernet: settings of the space in the paper's supernet; ``paper_space`` is of its final networks.
         supernet: the space whose open spec the supernet is built from, given the one that is searched and, by keyword, settings.
         normalisation: of networks judged with shared weights, see `searchitect.estimators.shared_weights`.
@@ -44,6 +50,7 @@ class SharedWeightsRecipe(Recipe):
 
     method: "Callable[..., Method]"
     schedule: "Schedule"
+    policy: "Policy | None" = None
     paper_supernet: Mapping[str, Any] = field(default_factory=dict)
     supernet: Callable[..., Space] = lambda space: space
     normalisation: str = "recalibrated"
@@ -51,7 +58,9 @@ class SharedWeightsRecipe(Recipe):
 
     def settings(self) -> dict[str, Any]:
         """Every setting with its value for small data."""
-        return {**asdict(self.schedule), **keywords(self.method), **keywords(self.supernet)}
+        policy = asdict(self.policy) if self.policy is not None else {}
+        controller = {POLICY + name: value for name, value in policy.items()}
+        return {**asdict(self.schedule), **controller, **keywords(self.method), **keywords(self.supernet)}
 
     def for_kind(self, kind: str) -> Mapping[str, Any]:
         """On texts, the recipes for images train the shared weights as those for texts do."""
@@ -70,7 +79,11 @@ class SharedWeightsRecipe(Recipe):
         self.check(given)
         of_schedule = {f.name for f in fields(self.schedule)}
         schedule = replace(self.schedule, **{k: v for k, v in given.items() if k in of_schedule})
-        return self.method(schedule, **{k: v for k, v in given.items() if k in keywords(self.method)})
+        own = {k: v for k, v in given.items() if k in keywords(self.method)}
+        if self.policy is None:
+            return self.method(schedule, **own)
+        changes = {k.removeprefix(POLICY): v for k, v in given.items() if k.startswith(POLICY)}
+        return self.method(schedule, replace(self.policy, **changes), **own)
 
     def open_space(self, space: Space, given: Mapping[str, Any], preset: str = "small") -> Space:
         """The space whose open spec the supernet is built from.
