@@ -80,10 +80,10 @@ def residual(
 
 
 def squeeze_excite(
-    channels: int, of: int | None = None, reduction: int = 4, act: nn.Module | None = None, gate: nn.Module | None = None
+    channels: int, of: int = 0, reduction: int = 4, act: nn.Module | None = None, gate: nn.Module | None = None
 ) -> nn.Module:
-    """Channels reweighted by a small network on their averages, ``reduction`` times narrower than ``of``, by default ``channels``."""
-    return SqueezeExcite(channels, squeezed_channels(channels if of is None else of, reduction), act, gate)
+    """Channels reweighted by a small network on their averages, ``reduction`` times narrower than ``of``; 0: ``channels``."""
+    return SqueezeExcite(channels, squeezed_channels(of or channels, reduction), act, gate)
 
 
 def linear(inputs: int, outputs: int) -> nn.Module:

@@ -110,13 +110,13 @@ def conv_norm(
 
 def squeeze_excite(
     channels: int | Width,
-    of: int | Width | None = None,
+    of: int | Width = 0,
     reduction: int = 4,
     act: nn.Module | None = None,
     gate: nn.Module | None = None,
 ) -> nn.Module:
-    """Channels reweighted by a small network on their averages, whose width follows that of ``of``, by default theirs."""
-    of = channels if of is None else of
+    """Channels reweighted by a small network on their averages, whose width follows that of ``of``; 0: theirs."""
+    of = of or channels
     if isinstance(channels, int) and isinstance(of, int):
         return decided.squeeze_excite(channels, of, reduction, act, gate)
     squeezed = partial(squeezed_channels, reduction=reduction)

@@ -245,7 +245,7 @@ def _active_nodes(spec: Any) -> list[CellGraph]:
         edges += [Edge(source, place) for source in sources]
     nodes.append(Node("output", "out"))
     edges.append(Edge(len(nodes) - 2, len(nodes) - 1))
-    return [CellGraph("Active nodes", tuple(nodes), tuple(edges))]
+    return [CellGraph("Active nodes", tuple(nodes), tuple(edges))] if spec["nodes"] else []
 
 
 def _macro_chain(spec: Any) -> list[CellGraph]:
