@@ -2,7 +2,7 @@
 
 import pytest
 
-from searchitect.cli_arguments import read_settings, read_sizes, split_pair
+from searchitect.cli_arguments import read_settings, read_sizes, split_pair, spread_pairs
 from searchitect.core import SettingError
 
 
@@ -14,6 +14,26 @@ def test_settings_are_sorted_by_what_stands_before_the_dot() -> None:
         "a-b": {"sizes": [1, 2]},
     }
     assert read_settings(None, "training") == {"": {}, "training": {}}
+
+
+def test_several_settings_may_follow_one_option() -> None:
+    given = ["search", "digits", "--set", "order=2", "epochs=50", "training.flip=true", "--budget", "1m", "--set", "a=1"]
+    assert spread_pairs(given) == [
+        "search",
+        "digits",
+        "--set",
+        "order=2",
+        "--set",
+        "epochs=50",
+        "--set",
+        "training.flip=true",
+        "--budget",
+        "1m",
+        "--set",
+        "a=1",
+    ]
+    for untouched in (["predict", "run", "a=b"], ["search", "--set", "a=1", "x/y=z.csv"], ["list", "spaces"], ["--set"], []):
+        assert spread_pairs(untouched) == untouched
 
 
 def test_values_are_json_where_they_are_and_text_elsewhere() -> None:

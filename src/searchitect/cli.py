@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from searchitect.cli_arguments import default_workers, read_settings, read_shape, read_sizes
+from searchitect.cli_arguments import default_workers, read_settings, read_shape, read_sizes, spread_pairs
 from searchitect.cli_benchmarks import benchmarks
 from searchitect.cli_compare import compare
 from searchitect.cli_trust import trust
@@ -511,7 +511,7 @@ def _top(version: Annotated[bool, typer.Option("--version", help="Print the vers
 def main() -> None:
     """The entry point: mistakes of users end with one sentence, others with a pointer to the log."""
     with _one_sentence():
-        app()
+        app(spread_pairs(sys.argv[1:]))
 
 
 @contextlib.contextmanager

@@ -13,6 +13,17 @@ def default_workers() -> int:
     return max(1, min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 8))
 
 
+def spread_pairs(arguments: Sequence[str]) -> list[str]:
+    """``--set a=1 b=2`` as ``--set a=1 --set b=2``: what follows a pair and is of the form KEY=VALUE is one more."""
+    found: list[str] = []
+    for argument in arguments:
+        is_after_pair = len(found) > 1 and found[-2] == "--set"
+        key, separator, _ = argument.partition("=")
+        is_pair = bool(separator) and all(part.replace("-", "_").isidentifier() for part in key.split("."))
+        found += ["--set", argument] if is_after_pair and is_pair else [argument]
+    return found
+
+
 def split_pair(option: str, pair: str, form: str = "KEY=VALUE") -> tuple[str, str]:
     """``KEY=VALUE`` -> both sides. Raises `SettingError` where it is none; ``option`` and ``form`` are for its sentence."""
     key, separator, text = pair.partition("=")
