@@ -47,12 +47,10 @@ def _sizes(space: Space, sizes: Mapping[str, Any]) -> list[tuple[str, Any, Any]]
 
 
 def _table(title: str, rows: list[tuple[str, Any, Any]]) -> Iterator[str]:
+    from searchitect.recipes.recipe import setting_text
+
     width = max([len(title), *(len(name) + 2 for name, _, _ in rows)])
     yield f"{title:{width}}  {'small':>10}  {'paper':>10}"
     for name, small, paper in rows:
         mark = "" if small == paper or paper is None else "  *"
-        yield f"  {name:{width - 2}}  {_text(small):>10}  {_text('not given' if paper is None else paper):>10}{mark}"
-
-
-def _text(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+        yield f"  {name:{width - 2}}  {setting_text(small):>10}  {setting_text('not given' if paper is None else paper):>10}{mark}"

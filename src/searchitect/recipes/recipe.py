@@ -99,7 +99,7 @@ class Recipe(ABC):
         """
         now = {**self.settings(), **given}
         settings = [
-            f"{name} {_text(value)} ({'no value given' if paper is None else _text(paper)})"
+            f"{name} {setting_text(value)} ({'no value given' if paper is None else setting_text(paper)})"
             for name, value in now.items()
             if value != (paper := self.papers_value(name)) and (paper is not None or name in given)
         ]
@@ -119,7 +119,8 @@ def sized(space: Space, sizes: Mapping[str, Any], preset: str) -> Space:
     return space.with_settings({**space.config(), **sizes}) if preset == "paper" else space
 
 
-def _text(value: Any) -> str:
+def setting_text(value: Any) -> str:
+    """The value of a setting as people read it."""
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
