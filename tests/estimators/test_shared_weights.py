@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from searchitect.core import Architecture, Fidelity, Job, SettingError
-from searchitect.estimators.shared_weights import SharedWeights, batch_statistics, recalibrate
+from searchitect.estimators.shared_weights import SharedWeights
 from searchitect.networks import build
 from searchitect.networks.mixed import choose_options
 from searchitect.oneshot.method import Schedule
@@ -14,6 +14,7 @@ from searchitect.oneshot.sampled import Sampled, uniform
 from searchitect.oneshot.training import SupernetTraining
 from searchitect.oneshot.two_stage import TwoStage
 from searchitect.tasks import measure
+from searchitect.training.normalisation import batch_statistics, recalibrate
 from tests.oneshot.blocks import Blocks
 from tests.training.examples import images
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from searchitect.core import Fidelity, Job
-from searchitect.estimators.shared_weights import SharedWeights, batch_statistics, recalibrate
+from searchitect.estimators.shared_weights import SharedWeights
 from searchitect.networks.language_model import CellState, LanguageModel
 from searchitect.oneshot import training as loop
 from searchitect.oneshot.enas import Enas, Policy
@@ -31,6 +31,7 @@ from searchitect.spaces.darts_rnn import DartsRnn
 from searchitect.spaces.enas_rnn import EnasRnn
 from searchitect.strategies import make_strategy
 from searchitect.tasks import Task, load_task
+from searchitect.training.normalisation import batch_statistics, recalibrate
 from tests.texts import sentences, write_text
 
 DROPOUT = {"drop_words": 0.1, "drop_embedding": 0.1, "drop_input": 0.1, "drop_hidden": 0.1, "drop_output": 0.1}

@@ -14,12 +14,15 @@ from searchitect.core import SettingError, TrialState
 from searchitect.networks.operations import DropPath
 from searchitect.tasks import Task
 from searchitect.training import Outcome, Recipe, Span, default_recipe, predict, train
+from searchitect.training.batches import Batches
 from searchitect.training.checkpoint import evaluated_state, load_checkpoint
 from searchitect.training.loop import Average, learning_rate_at, make_optimizer, pick_device
 from tests.training.examples import assert_same_state, images, line, network_for, poisoned, state_of, table
 
 PLAIN = Recipe(batch_size=16)
-RICH = Recipe(batch_size=16, crop=1, flip=True, cutout=3, mixup=0.3, ema=0.9, label_smoothing=0.1, learning_rate=0.01)
+RICH = Recipe(
+    batch_size=16, crop=1, flip=True, cutout=3, mixup=0.3, ema=0.9, recalibrate=5, label_smoothing=0.1, learning_rate=0.01
+)
 
 
 @pytest.mark.parametrize(
@@ -198,6 +201,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "cutout": {"cutout": 4},
     "mixup": {"mixup": 0.5},
     "ema": {"ema": 0.9},
+    "recalibrate": {"recalibrate": 100},
     "gradient_clip": {"gradient_clip": 0.01},
     "balance": {"balance": True},
     "precision": {"precision": "bfloat16"},
@@ -386,10 +390,12 @@ def test_the_average_follows_its_closed_form() -> None:
         assert average.state["weight"].item() == pytest.approx(expected, rel=1e-5)
 
 
-def test_the_average_is_what_is_measured_kept_and_left_in_the_network(tmp_path: Path) -> None:
+@pytest.mark.parametrize("recalibrate", [0, 1000])
+def test_the_average_is_what_is_measured_kept_and_left_in_the_network(recalibrate: int, tmp_path: Path) -> None:
     task = images()
     network = network_for(task)
-    outcome = train(network, task, replace(PLAIN, ema=0.95, learning_rate=0.05), Span(2, save=tmp_path / "w.safetensors"))
+    recipe = replace(PLAIN, ema=0.95, learning_rate=0.05, recalibrate=recalibrate)
+    outcome = train(network, task, recipe, Span(2, save=tmp_path / "w.safetensors"))
     kept = evaluated_state(tmp_path / "w.safetensors")
     assert all(torch.equal(kept[name], tensor) for name, tensor in network.state_dict().items())
     from searchitect.tasks import measure
@@ -400,6 +406,35 @@ def test_the_average_is_what_is_measured_kept_and_left_in_the_network(tmp_path: 
     train(plain, task, replace(PLAIN, learning_rate=0.05), Span(2))
     with pytest.raises(AssertionError, match="differ"):
         assert_same_state(network, plain)
+
+
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+def test_the_first_looks_see_the_statistics_of_training_data_not_their_running_averages(ema: float, tmp_path: Path) -> None:
+    """Of rows that are all seen, the statistics of the first layer have a closed form."""
+    task, save = images(), tmp_path / "w.safetensors"
+    network = network_for(task)
+    train(network, task, replace(PLAIN, ema=ema, recalibrate=1000), Span(2, save=save))
+    convolution, norm = network[0], network[1]
+    with torch.no_grad():
+        inside = convolution(task.preprocess(task.train.x))
+    assert torch.allclose(norm.running_mean, inside.mean((0, 2, 3)), atol=1e-5)
+    assert torch.allclose(norm.running_var, inside.var((0, 2, 3)), rtol=1e-4)
+    averages = network_for(task)
+    train(averages, task, replace(PLAIN, ema=ema), Span(2))
+    assert not torch.allclose(norm.running_mean, averages[1].running_mean, atol=1e-3)
+    # what is learned is not touched
+    assert torch.equal(convolution.weight, averages[0].weight)
+
+
+def test_a_training_goes_on_with_the_running_averages_and_its_last_looks_see_them(tmp_path: Path) -> None:
+    task = images()
+    steps = Batches(len(task.train), PLAIN.batch_size).per_epoch
+    recipe, save = replace(PLAIN, ema=0.9, recalibrate=2 * steps), tmp_path / "w.safetensors"
+    train(network_for(task), task, recipe, Span(1, horizon=3, save=save))
+    gone_on, never = network_for(task), network_for(task)
+    train(gone_on, task, recipe, Span(3, start=save))
+    train(never, task, replace(recipe, recalibrate=0), Span(3))
+    assert_same_state(gone_on, never)
 
 
 def test_counters_are_copied_not_averaged() -> None:

@@ -8,8 +8,8 @@ Running averages of a supernet belong to no network in it (both papers). So they
 some training data (``recalibrated``), or those of each evaluated batch are used (``batch``).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, ClassVar, Final, TypeAlias
 
@@ -23,6 +23,7 @@ from searchitect.networks.mixed import OpenLayer, choose_options, mixed_layers
 from searchitect.tasks import State, Task, TextEncoder, measure, read_batch, text_metrics
 from searchitect.training.batches import Batches
 from searchitect.training.checkpoint import read_tensors
+from searchitect.training.normalisation import batch_statistics, recalibrate
 
 NORMALISATIONS: Final = ("recalibrated", "batch", "running")
 Batch: TypeAlias = tuple[Tensor, Tensor]
@@ -127,43 +128,6 @@ class SharedWeights(Estimator):
         return {**self.__dict__, "_network": None, "_layers": {}, "_batches": {}}  # a worker reads the file itself
 
 
-def recalibrate(network: nn.Module, batches: Iterable[Tensor], read: Callable[[Tensor], Tensor] | None = None) -> None:
-    """Replace the statistics of every batch normalisation that runs by their averages over ``batches``. Leaves evaluation mode.
-
-    Args:
-        network: whose they are.
-        batches: inputs, ready for the network.
-        read: has the network read one; ``None``: the network itself.
-    """
-    network.eval()
-    layers = _normalisations(network)
-    momenta = {layer: layer.momentum for layer in layers}
-    for layer in layers:
-        layer.reset_running_stats()
-        layer.momentum = None  # a plain average over the batches
-        layer.training = True
-    try:
-        for x in batches:
-            (read or network)(x)
-    finally:
-        _restore(momenta)
-
-
-@contextmanager
-def batch_statistics(network: nn.Module) -> Iterator[None]:
-    """Within the block every batch normalisation uses the statistics of the batch, and all else is as in evaluation; so it is left, too."""
-    network.eval()
-    layers = _normalisations(network)
-    momenta: Mapping[nn.Module, Any] = {layer: layer.momentum for layer in layers}
-    for layer in layers:
-        layer.momentum = 0.0  # its running averages stay as they are
-        layer.training = True
-    try:
-        yield
-    finally:
-        _restore(momenta)
-
-
 def _reader(task: Task, network: nn.Module) -> Callable[[Tensor], Tensor]:
     """What has a network read one batch after the other; of a text it carries its state on."""
     state: State = None
@@ -181,13 +145,3 @@ def _token_loss(read: Callable[[Tensor], Tensor], batches: Sequence[Batch]) -> f
     """Mean cross-entropy of a text, in nats per token."""
     losses = [cross_entropy(read(x).flatten(0, 1).float(), y.flatten().long(), reduction="sum") for x, y in batches]
     return sum(map(float, losses)) / sum(y.numel() for _, y in batches)
-
-
-def _restore(momenta: Mapping[Any, Any]) -> None:
-    for layer, momentum in momenta.items():
-        layer.momentum = momentum
-        layer.training = False
-
-
-def _normalisations(network: nn.Module) -> list[Any]:
-    return [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]

@@ -16,11 +16,11 @@ import torch
 from torch import Tensor
 
 from searchitect.core import Architecture, Objective, Proposal, SettingError, Space, Strategy, Trial
-from searchitect.estimators.shared_weights import batch_statistics
 from searchitect.oneshot.feed import Batch
 from searchitect.oneshot.method import Method, Outcome, Schedule
 from searchitect.oneshot.training import SupernetTraining
 from searchitect.strategies.controller import Controller
+from searchitect.training.normalisation import batch_statistics
 
 PERPLEXITY_SCALE: Final = 80.0
 """c in the reward c / perplexity of a language model, section 3.1."""

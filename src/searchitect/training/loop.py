@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import compress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +20,11 @@ from searchitect.training.augmentation import augment, mix
 from searchitect.training.batches import Batches, batches_from_loader, batches_from_memory
 from searchitect.training.checkpoint import load_checkpoint, restore_optimizer, save_checkpoint
 from searchitect.training.evaluation import evaluate, prepared
+from searchitect.training.normalisation import normalisations, recalibrate
 from searchitect.training.recipe import Recipe
+
+RECALIBRATION_ROWS: Final = 256
+"""Training rows that statistics of batch normalisation are computed anew from."""
 
 
 @dataclass
@@ -168,6 +172,7 @@ class _Training:
         self.optimizer = make_optimizer(network, recipe, self.device)
         self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         self.average = Average(network, recipe.ema) if recipe.ema else None
+        self.normalisations = [] if task.info.is_text else normalisations(network)
         self.best: dict[str, Tensor] | None = None
         self.best_row: dict[str, float] | None = None
         self.losses: list[float] = []
@@ -284,23 +289,46 @@ class _Training:
         row = {"epoch": self._epoch(), "train_loss": sum(self.losses) / max(1, len(self.losses))}
         self.losses.clear()
         if not self.span.refit:
-            with self.average.in_place() if self.average is not None else nullcontext():
+            with self._evaluated():
                 row |= evaluate(self.network, self.task, self.valid_x, self.valid_y, side=self.side)
-            self._keep(row)
+                self._keep(row)
         self.outcome.curve.append(row)
         self.looked_at = self.step
 
     def _keep(self, row: dict[str, float]) -> None:
         """Take the row's metrics as the training's, and the weights with them where only the best are kept."""
-        if self.recipe.keep_best:
-            if self.best_row is not None and _score(row) <= _score(self.best_row):
-                return
-            state = self.average.state if self.average is not None else self.network.state_dict()
-            self.best, self.best_row = {k: v.detach().clone() for k, v in state.items()}, row
+        is_kept = self.recipe.keep_best
+        if is_kept and self.best_row is not None and _score(row) <= _score(self.best_row):
+            return
+        self.best_row = row if is_kept else None
+        # otherwise they are the average, or the network's own
+        self.best = _copy(self.network.state_dict()) if is_kept or self._recalibrates() else None
         for earlier in self.outcome.curve:
             earlier.pop("kept", None)
         self.outcome.metrics = {name: value for name, value in row.items() if name not in ("epoch", "train_loss")}
         row["kept"] = 1.0
+
+    @contextmanager
+    def _evaluated(self) -> Iterator[None]:
+        """The network with the weights and statistics that are evaluated inside the block, with those of training after it."""
+        with self.average.in_place() if self.average is not None else nullcontext():
+            if not self._recalibrates():
+                yield
+                return
+            own = [_copy(layer.state_dict()) for layer in self.normalisations]
+            was_training = self.network.training
+            rows = torch.linspace(0, len(self.x) - 1, min(len(self.x), RECALIBRATION_ROWS)).long()
+            with torch.no_grad():
+                recalibrate(self.network, [prepared(self.preprocess, self.x[rows].to(self.device), self.task, self.side)])
+            self.network.train(was_training)
+            try:
+                yield
+            finally:
+                for layer, state in zip(self.normalisations, own, strict=True):
+                    layer.load_state_dict(state)
+
+    def _recalibrates(self) -> bool:
+        return self.step < self.recipe.recalibrate and bool(self.normalisations)
 
     def _is_out_of_time(self) -> bool:
         limit, deadline = self.span.time_limit, self.span.deadline
@@ -365,7 +393,7 @@ class Average:
 
     def __init__(self, network: nn.Module, decay: float) -> None:
         self._network, self._decay = network, decay
-        self.state: dict[str, Tensor] = {k: v.detach().clone() for k, v in network.state_dict().items()}
+        self.state = _copy(network.state_dict())
         live = network.state_dict()
         moving = [k for k, v in live.items() if v.is_floating_point()]
         counters = [k for k, v in live.items() if not v.is_floating_point()]
@@ -388,12 +416,16 @@ class Average:
     @contextmanager
     def in_place(self) -> Iterator[None]:
         """The network with the averaged weights inside the block, with the trained ones after it."""
-        live = {k: v.detach().clone() for k, v in self._network.state_dict().items()}
+        live = _copy(self._network.state_dict())
         self._network.load_state_dict(self.state)
         try:
             yield
         finally:
             self._network.load_state_dict(live)
+
+
+def _copy(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {k: v.detach().clone() for k, v in state.items()}
 
 
 def _mixed(seed: int, step: int) -> int:

@@ -7,6 +7,9 @@ from typing import Any, Final, Literal
 
 from searchitect.core import SettingError, TaskInfo
 
+UNSETTLED: Final = 100
+"""Steps after which running averages of a network's statistics can be relied on."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -27,6 +30,8 @@ class Recipe:
         cutout: side of the square that is blanked in every image, in pixels; 0: none.
         mixup: alpha of the Beta distribution that mixes pairs of examples; 0: none.
         ema: decay of the moving average of the weights that is evaluated and kept, in [0, 1); 0: none.
+        recalibrate: steps of a training below which statistics of batch normalisation are computed anew, from training data, for every look:
+            running averages lag behind weights that still move fast; 0: never. Of texts: never.
         keep_best: keep the weights of the look at the validation part with the best score, ties by loss, not those of the last one.
         gradient_clip: largest norm of the gradient; 0: not clipped.
         auxiliary: weight of the auxiliary classifier's loss; 0: the network is built without one. Networks that have none ignore it.
@@ -54,6 +59,7 @@ class Recipe:
     cutout: int = 0
     mixup: float = 0.0
     ema: float = 0.0
+    recalibrate: int = 0
     keep_best: bool = False
     gradient_clip: float = 5.0
     auxiliary: float = 0.0
@@ -78,6 +84,7 @@ class Recipe:
             "cutout": (0, 2**12),
             "mixup": (0, 100),
             "ema": (0, 0.99999),
+            "recalibrate": (0, 2**40),
             "gradient_clip": (0, 1e6),
             "auxiliary": (0, 100),
             "drop_path": (0, 0.99),
@@ -126,7 +133,9 @@ def default_recipe(info: TaskInfo, *, flips: bool = False, imbalanced: bool = Fa
     # small sets need many steps, large ones large batches
     batch_size = 2 ** round(math.log2(min(max(info.train_rows / 20, 16), 128 if info.is_image else 256)))
     if not info.is_image:
-        return Recipe(batch_size=batch_size, learning_rate=2e-3, weight_decay=0.02, ema=0.98, keep_best=True)
+        return Recipe(
+            batch_size=batch_size, learning_rate=2e-3, weight_decay=0.02, ema=0.98, recalibrate=UNSETTLED, keep_best=True
+        )
     side = min(info.input_shape[1:])
     return Recipe(
         batch_size=batch_size,
@@ -136,6 +145,7 @@ def default_recipe(info: TaskInfo, *, flips: bool = False, imbalanced: bool = Fa
         crop=max(1, side // 20),
         flip=flips,
         ema=0.98,
+        recalibrate=UNSETTLED,
         balance=imbalanced,
     )
 
