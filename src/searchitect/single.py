@@ -117,9 +117,12 @@ def find(
     if name in space_names():
         space = make_space(name, None, settings)
         about = f"a random architecture, seed {seed}, of the space {name!r}: {space.summary}"
+        shape, classes = _shape(space, input_shape), 10 if outputs is None else outputs
+        if space.is_fitted:
+            kind: Any = "image-classification" if len(shape) == 3 else "table-classification"
+            space = make_space(name, TaskInfo(name, kind, shape, classes, 0), settings)
         drawn = space.sample(Random(seed))
-        classes = 10 if outputs is None else outputs
-        return Subject(name, about, space, drawn.spec, _shape(space, input_shape), classes, decisions=drawn.decisions)
+        return Subject(name, about, space, drawn.spec, shape, classes, decisions=drawn.decisions)
     path = Path(what)
     path = path / ARCHITECTURE_FILE if path.is_dir() else path
     if not path.exists():
@@ -361,6 +364,7 @@ class _Run:
         import torch
 
         from searchitect.networks import build
+        from searchitect.training.inheritance import copy_fitting
 
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(self.seed)
@@ -443,19 +447,6 @@ class _Run:
             path.unlink(missing_ok=True)
 
 
-def copy_fitting(network: Any, weights: Mapping[str, Any]) -> float:
-    """Copy the weights whose names and shapes the network has, and give the share of its parameters that they fill.
-
-    An auxiliary classifier, which no file of weights has, does not count.
-    """
-    state = network.state_dict()
-    fitting = {name: tensor for name, tensor in weights.items() if name in state and state[name].shape == tensor.shape}
-    network.load_state_dict({**state, **fitting})
-    trained: dict[str, int] = {name: parameter.numel() for name, parameter in network.named_parameters()}
-    trained = {name: size for name, size in trained.items() if not name.startswith("auxiliary.")}
-    return sum(size for name, size in trained.items() if name in fitting) / max(1, sum(trained.values()))
-
-
 def read_weights(path: Path) -> dict[str, Any]:
     """Name -> tensor. Raises `RunError` for a damaged file."""
     from safetensors import SafetensorError
@@ -508,6 +499,7 @@ def rebuild(
 
     from searchitect.export import describe_architecture, save_weights
     from searchitect.networks import build
+    from searchitect.training.inheritance import copy_fitting
 
     settings = dict(settings)
     is_large = input_shape is not None and len(input_shape) == 3 and min(input_shape[1:]) >= _LARGE

@@ -171,3 +171,33 @@ def test_a_network_that_learns_is_trained_as_without_restarts() -> None:
     train(plain, task, recipe, Span(3))
     assert not train(watched, task, replace(recipe, restarts=4), Span(3)).wants_restart
     assert_same_state(plain, watched)
+
+
+def test_a_child_begins_with_the_evaluated_weights_that_fit_and_with_nothing_else_of_the_parents_training(
+    tmp_path: Path,
+) -> None:
+    parent, child = tmp_path / "parent.safetensors", tmp_path / "child.safetensors"
+    FromScratch().evaluate(job(save=parent, seed=1))
+    wide = Architecture({"width": 8, "bias": False})  # the first layer has no bias any more
+    found = FromScratch().evaluate(job(architecture=wide, save=child, inherit=parent, seed=2))
+    assert found.metrics["inherited"] == 1.0
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(2)
+        network = from_scratch.build(SPACE, wide.spec, table().info)
+    network.load_state_dict({k: v for k, v in evaluated_state(parent).items() if k != "0.bias"})
+    task = table()
+    usual = recipe_for(task, wide.spec, {})
+    train(network, task, usual, Span(1, horizon=9.0, seed=2, save=tmp_path / "by_hand.safetensors", valid_rows=2000))
+    ours, theirs = (load_checkpoint(path).network for path in (child, tmp_path / "by_hand.safetensors"))
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    assert load_checkpoint(child).epochs == 1  # a training of its own
+
+
+def test_where_nothing_fits_a_child_is_trained_as_from_scratch(tmp_path: Path) -> None:
+    parent = tmp_path / "parent.safetensors"
+    FromScratch().evaluate(job(architecture=Architecture({"width": 2, "bias": False}), save=parent))
+    other = Architecture({"width": 16, "bias": False})
+    inherited = FromScratch().evaluate(job(architecture=other, inherit=parent)).metrics
+    alone = FromScratch().evaluate(job(architecture=other)).metrics
+    assert 0 < inherited["inherited"] < 0.05  # the last layer's bias has the name and shape
+    assert "inherited" not in alone

@@ -12,20 +12,23 @@ from searchitect.search.store import open_store
 from searchitect.testing import CountOnes
 from tests.search.toys import Ones, OnesWithWeights, asked, assert_each_was_judged_once, killed_at, run_toy
 
-STRATEGIES = ["random", "regularized-evolution", "asha", "auto"]
+STRATEGIES = ["random", "regularized-evolution", "generational-genetic-algorithm", "one-plus-lambda", "asha", "auto"]
+OPTIONS: dict[str, dict[str, int]] = {
+    "regularized-evolution": {"population_size": 6, "sample_size": 2},
+    "generational-genetic-algorithm": {"population_size": 6},
+}
 SPACE = CountOnes(6)  # 64 architectures: duplicates and promotions abound
 BUDGET = "24trials"
 
 
 def arguments(folder: Path, strategy: str, **more: Any) -> dict[str, Any]:
-    options = {"population_size": 6, "sample_size": 2} if strategy == "regularized-evolution" else {}
     return {
         "folder": folder / "run",
         "space": SPACE,
         "estimator": Ones(folder / "judged.txt"),
         "budget": BUDGET,
         "strategy": strategy,
-        "strategy_options": options,
+        "strategy_options": OPTIONS.get(strategy, {}),
         **more,
     }
 

@@ -64,6 +64,7 @@ def replay(
                 origin="random" if proposal.is_random else "strategy",
                 parent=proposal.parent,
                 resume=proposal.resume,
+                inherit=proposal.inherit,
                 started=now,
             )
             next_id += 1

@@ -24,6 +24,7 @@ class Job:
             long one, so that it can be resumed.
         seed: of initialisation, shuffling and augmentation.
         start: a weights file to go on from, written for the same architecture at a lower fidelity; ``None``: from scratch.
+        inherit: a weights file of another architecture, of which a new training takes what agrees in name and shape; ``None``: nothing.
         save: where to write the weights; ``None``: nowhere.
         time_limit: seconds after which the evaluation gives up; ``None``: no limit.
         deadline: ``time.time()`` at which the evaluation ends with what it has reached, because the budget does; ``None``: no deadline.
@@ -38,6 +39,7 @@ class Job:
     horizon: float
     seed: int = 0
     start: Path | None = None
+    inherit: Path | None = None
     save: Path | None = None
     time_limit: float | None = None
     deadline: float | None = None
@@ -66,9 +68,11 @@ class Estimator(ABC):
     """Judges one architecture at a time. Must be picklable: workers receive a copy."""
 
     resumes: ClassVar[bool] = False
-    """Whether it saves weights to ``job.save`` and goes on from ``job.start``."""
+    """Whether it saves weights to ``job.save`` and goes on from ``job.start``, or begins with those of ``job.inherit``."""
     builds: ClassVar[bool] = False
     """Whether it builds and trains networks: then some are tried, and timed, before the search begins."""
+    trains: ClassVar[bool] = True
+    """Whether the networks that it builds are trained; otherwise the final step only measures the best once more."""
     measures: ClassVar[Mapping[str, str]] = {}
     """Metric -> "max" or "min", whichever is better, where it gives others than training does; the first one leads by default."""
     needs_task: ClassVar[bool] = False

@@ -14,8 +14,13 @@ COSTS: Final = {
     "macs": "multiply-adds of one example",
     "memory": "peak activation memory of one example, MB",
     "latency": "milliseconds for one example on this machine",
+    "energy": "millijoules for one example on this machine",
+    "power": "highest watts while examples run on this machine",
 }
 """Metrics that need no training: checked before it."""
+
+COUNTED: Final = ("params", "macs", "memory")
+"""The costs that are the same whenever and wherever they are looked at."""
 
 METRICS: Final[dict[str, Literal["max", "min"]]] = {
     "accuracy": "max",
@@ -39,6 +44,8 @@ _SCALES: Final = {
     "macs": {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9},
     "memory": {"": 1.0, "b": 1e-6, "kb": 1e-3, "mb": 1.0, "gb": 1e3},
     "latency": {"": 1.0, "us": 1e-3, "ms": 1.0, "s": 1e3},
+    "energy": {"": 1.0, "uj": 1e-3, "mj": 1.0, "j": 1e3},
+    "power": {"": 1.0, "mw": 1e-3, "w": 1.0},
 }
 _COMPARE: Final = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt}
 _PATTERN: Final = re.compile(
@@ -102,7 +109,8 @@ def parse_constraint(text: str, metrics: Iterable[str] | None = None) -> Constra
     """``params<=100k``, ``latency<=2ms``, ``memory<4MB``, ``accuracy>=0.9``.
 
     Args:
-        text: metric, relation, number, unit. Units: k, M, G for counts; us, ms, s for latency; B, kB, MB, GB for memory.
+        text: metric, relation, number, unit. Units: k, M, G for counts; us, ms, s for latency; uJ, mJ, J for energy;
+            mW, W for power; B, kB, MB, GB for memory.
         metrics: names that are known besides the costs; ``None``: those of training.
     """
     match = _PATTERN.match(text)
@@ -115,7 +123,7 @@ def parse_constraint(text: str, metrics: Iterable[str] | None = None) -> Constra
     known = [*COSTS, *(METRICS if metrics is None else metrics)]
     if metric not in known:
         raise ConstraintError(f"where={text!r}: {unknown_name('metric', metric, known)}")
-    kind = "latency" if metric.startswith("latency_") else metric  # on a device that a table knows
+    kind = metric.partition("_")[0] if metric.startswith(("latency_", "energy_")) else metric  # on a device that a table knows
     scales = _SCALES.get(kind, {"": 1.0, "%": 0.01})
     if unit.lower() not in scales:
         allowed = ", ".join(repr(u) for u in scales if u) or "none"

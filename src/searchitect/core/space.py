@@ -53,6 +53,8 @@ class Space(ABC):
     mutates_until_other: ClassVar[bool] = False
     """Whether a mutation must change the canonical form: for spaces in which most decisions have no effect."""
 
+    is_fitted: ClassVar[bool] = False
+    """Whether its architectures are for one size of input and output only, which `for_task` gives it."""
     mutates_by_part: ClassVar[bool] = False
     """Whether a mutation picks the first part of a decision's path, such as the level, then the next, each uniformly; else all decisions alike."""
 
@@ -115,6 +117,12 @@ class Space(ABC):
     def sample(self, rng: random.Random) -> Architecture:
         """Every decision drawn uniformly over its own options."""
         return self.read(RandomChooser(rng))
+
+    @final
+    def first(self, rng: random.Random) -> Architecture:
+        """What an evolution that starts small begins with: ``start(choose)``, where the space defines it, else a uniform draw."""
+        start = getattr(self, "start", None)
+        return self.sample(rng) if start is None else Architecture(start(RandomChooser(rng)))
 
     @final
     def mutate(self, parent: Architecture, rng: random.Random) -> Architecture:
@@ -222,14 +230,13 @@ class Space(ABC):
 
     @final
     def abilities(self) -> frozenset[str]:
-        """What the space offers: of sample, mutate, crossover, enumerate, open, grow (a list whose length is chosen), edit, build."""
+        """What the space offers: of sample, mutate, crossover, enumerate, open, grow (a list whose length is chosen), edit, mate, build."""
         offered = {"sample", "mutate"}
         if hasattr(self, "edit"):
             offered.add("edit")
         else:
             offered.add("crossover")
-        if hasattr(self, "build"):
-            offered.add("build")
+        offered |= {name for name in ("build", "mate") if hasattr(self, name)}
         reader, opened = OrderedChooser([]), OpenChooser()
         try:
             self.describe(reader)

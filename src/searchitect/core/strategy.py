@@ -3,7 +3,7 @@
 import random
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import ClassVar, TypeAlias, final
 
 from searchitect.core.architecture import Architecture
@@ -67,6 +67,10 @@ class Strategy(ABC):
 
     def leader(self) -> Architecture | None:
         """The architecture that it ends with whatever the others' scores are, such as one derived by gradient; usually ``None``: the best judged."""
+        return None
+
+    def inheritable(self) -> Collection[int] | None:
+        """The trials whose weights children may yet inherit (`Proposal.inherit`): theirs are kept. ``None``, as usual: nobody inherits."""
         return None
 
     @final

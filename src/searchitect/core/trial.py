@@ -72,6 +72,8 @@ class Proposal:
         fidelity: how thoroughly; ``None`` leaves it to the search.
         parent: the trial it descends from.
         resume: start from the parent's own weights (same architecture, higher fidelity).
+        inherit: begin with the parent's weights wherever name and shape agree (another architecture, a new training). The parent is one that
+            `Strategy.inheritable` gives.
         is_random: drawn uniformly from the space, without looking at any score.
     """
 
@@ -80,6 +82,7 @@ class Proposal:
     parent: int | None = None
     resume: bool = False
     is_random: bool = False
+    inherit: bool = False
 
 
 @dataclass
@@ -91,12 +94,13 @@ class Trial:
         key: of the architecture in its space, equal for architectures that train identically.
         seed: of initialisation, shuffling and augmentation.
         metrics: name -> value: what the estimator measured on validation data, and the costs (params, macs: counts; memory: MB;
-            latency: ms).
+            latency: ms; energy: mJ; power: W).
         curve: one dict per evaluation during training: epoch, and metrics.
         reason: one sentence, where the state needs one.
         seconds: of evaluation.
         twin: the id of the trial whose result this one took over, since equal architectures are never trained twice.
         started, finished: seconds since the run began, over all its sessions.
+        inherit: it began with weights of its parent; the share of its parameters that they filled is the metric "inherited".
     """
 
     id: int
@@ -115,6 +119,7 @@ class Trial:
     twin: int | None = None
     started: float = 0.0
     finished: float | None = None
+    inherit: bool = False
 
     @property
     def is_trained(self) -> bool:
@@ -142,4 +147,5 @@ class Trial:
             "twin": self.twin,
             "started": self.started,
             "finished": self.finished,
+            "inherit": self.inherit,
         }

@@ -1,4 +1,4 @@
-"""Train from scratch, or go on from the architecture's own weights, and measure on validation data."""
+"""Train from scratch, with weights of another architecture, or on from the architecture's own, and measure on validation data."""
 
 import time
 from collections.abc import Mapping
@@ -12,6 +12,8 @@ from searchitect.core.errors import unknown_name
 from searchitect.networks import build
 from searchitect.tasks import Task
 from searchitect.training import RECIPES, Recipe, Span, train
+from searchitect.training.checkpoint import evaluated_state
+from searchitect.training.inheritance import copy_fitting
 
 RESTART: Final = 0.4
 """The learning rate of a training that begins anew, as a part of that before (Baker et al. 2017, https://arxiv.org/abs/1611.02167, section 5)."""
@@ -31,6 +33,9 @@ def recipe_for(task: Task, spec: Any, settings: Mapping[str, Any], base: str = "
 
 class FromScratch(Estimator):
     """Trains each candidate with one recipe at the fidelity that is asked for.
+
+    With `Job.inherit` it begins with the weights of another architecture, those that were evaluated, where names and shapes agree; optimizer,
+    average and schedule begin anew. The metric "inherited" is the share of the parameters that they fill.
 
     Args:
         base: what the settings change: ``usual``, or ``paper``, the final evaluation of the cell papers.
@@ -69,15 +74,18 @@ class FromScratch(Estimator):
             valid_rows=None if is_long else max(least, round(rows * VALIDATION_SHARE)),
             looks=20 if is_long else 8 if job.fidelity.epochs >= 1 else 1,
         )
-        began = time.monotonic()
+        inherited = evaluated_state(job.inherit) if job.inherit is not None and job.start is None else None
+        began, filled = time.monotonic(), {}
         for left in reversed(range(recipe.restarts + 1)):
             with torch.random.fork_rng(devices=[]):
                 torch.default_generator.manual_seed(job.seed)
                 network = build(job.space, spec, task.info, auxiliary=recipe.auxiliary > 0)
+            if inherited is not None:
+                filled = {"inherited": copy_fitting(network, inherited)}
             outcome = train(network, task, replace(recipe, restarts=left), span)
             if not outcome.wants_restart:
                 break
             recipe = replace(recipe, learning_rate=RESTART * recipe.learning_rate)
             if job.time_limit is not None:
                 span = replace(span, time_limit=max(0.0, job.time_limit - (time.monotonic() - began)))
-        return Measurement(outcome.metrics, outcome.curve, outcome.state, outcome.reason)
+        return Measurement({**outcome.metrics, **filled}, outcome.curve, outcome.state, outcome.reason)

@@ -7,6 +7,7 @@ from typing import Any
 from searchitect.core import Fidelity, Objective, Trial, TrialState
 from searchitect.metrics.best_of_n import expected_best_curve
 
+UNTOLD = "which says nothing about the strategy"
 LEAST_DRAWS = 4
 """Random trials below which nothing is claimed."""
 
@@ -55,7 +56,9 @@ def compare_with_random(
     reached = sign * search_curve[n - 1]["best"]
     guided = sum(t.origin == "strategy" for t in own[:n])
     verdict = (
-        "better than random search"
+        UNTOLD
+        if guided == 0
+        else "better than random search"
         if reached > high
         else "worse than random search"
         if reached < low
@@ -67,7 +70,7 @@ def compare_with_random(
         f"random search is expected to reach {sign * expected:.4f} (95 % interval {shown_low:.4f} to {shown_high:.4f}): {verdict}."
     )
     if guided == 0:
-        sentence += " None of these architectures was chosen by score yet, so the comparison says nothing about the strategy."
+        sentence += " None of these architectures was chosen by score yet."
     # both sides share the strategy's own random draws, and a best is one lucky number: the medians tell more
     chosen = [sign * _value(t, objective, worst) for t in own if t.origin == "strategy"]
     medians = None

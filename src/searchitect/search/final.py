@@ -128,7 +128,10 @@ def _share(winner: Trial, is_longer: bool) -> float:
 
 
 def _final_trial(loop: Loop, source: Trial, epochs: float, *, is_last: bool = False) -> Trial:
-    """A final trial of ``source``'s architecture; of the winner's last one, ``resume`` is set, which no other final trial has."""
+    """A final trial of ``source``'s architecture; of the winner's last one, ``resume`` is set, which no other final trial has.
+
+    Where ``source`` inherited weights, so does this trial: what it scored is owed to the trainings of its whole line.
+    """
     trial = Trial(
         id=loop.next_id(),
         architecture=source.architecture,
@@ -138,11 +141,25 @@ def _final_trial(loop: Loop, source: Trial, epochs: float, *, is_last: bool = Fa
         origin="final",
         parent=source.id,
         resume=is_last,
+        inherit=source.inherit,
         metrics={k: v for k, v in source.metrics.items() if k in COSTS},
         started=loop.clock.now(),
     )
     loop.reserve(trial)
     return trial
+
+
+def _inherited(loop: Loop, trial: Trial) -> Path | None:
+    """The weights that a final training begins with: those that the trial of the search ended with, if it inherited its own.
+
+    The winner's last training begins as the one before it.
+    """
+    if not trial.inherit or trial.parent is None:
+        return None
+    finals = {t.id: t.parent for t in loop.store.trials() if t.origin == "final"}
+    source = finals.get(trial.parent, trial.parent)
+    path = None if source is None else loop.weights_of(source)
+    return path if path is not None and path.exists() else None
 
 
 def _leading(loop: Loop, finalists: Sequence[Trial]) -> Objective:
@@ -172,6 +189,7 @@ def _run_all(
                 fidelity=trial.fidelity,
                 horizon=horizon,
                 seed=trial.seed,
+                inherit=_inherited(loop, trial),
                 save=loop.weights_path(trial.id),
                 deadline=None if left is None else time.time() + left,
                 refit=trial.resume and loop.plan.refit,

@@ -2,13 +2,15 @@
 
 import random
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from searchitect.core import Architecture, Constraint, ConstraintError, Objective, Trial, TrialState, objective_values
 from searchitect.metrics.pareto import best_first, non_dominated
-from searchitect.search.loop import Loop
 from searchitect.search.plan import training_seconds
 from searchitect.search.probe import find_feasible
+
+if TYPE_CHECKING:
+    from searchitect.search.loop import Loop
 
 DRAWING_SHARE: Final = 1 / 3
 """Of the time that a search leaves: drawing further random architectures takes no more."""
@@ -54,14 +56,14 @@ def front_of(trials: Sequence[Trial], objectives: Sequence[Objective]) -> list[T
     return sorted(members, key=lambda t: objectives[0].value(t.metrics), reverse=True)
 
 
-def finalists(loop: Loop) -> list[Trial]:
+def finalists(loop: "Loop") -> list[Trial]:
     """What may win, best first; what the strategy itself ends with, if it has an opinion, comes before all others."""
     leader = loop.strategy.leader()
     order = ranked(eligible(loop.trials, loop.constraints), loop.objectives)
     return sorted(order, key=lambda t: t.architecture != leader)
 
 
-def random_draws(loop: Loop) -> list[Trial]:
+def random_draws(loop: "Loop") -> list[Trial]:
     """Different architectures within the limits that were drawn without looking at scores, in the order of drawing.
 
     A draw that was judged before, for whatever reason, is a draw all the same. The first finalist is left out: it is compared with them.
@@ -72,7 +74,7 @@ def random_draws(loop: Loop) -> list[Trial]:
     return [usable[key] for key in drawn if key in usable]
 
 
-def draw_more(loop: Loop, count: int) -> None:
+def draw_more(loop: "Loop", count: int) -> None:
     """Judge random architectures beside the search until there are ``count`` of them, whatever the search drew and its budget was.
 
     Where draws hardly ever keep the limits, one is changed step by step until it does. Fewer than ``count`` are left where the space has no
@@ -96,7 +98,7 @@ def draw_more(loop: Loop, count: int) -> None:
             in_vain = 0 if len(random_draws(loop)) > have else in_vain + 1
 
 
-def _walked(loop: Loop, turn: int) -> Architecture | None:
+def _walked(loop: "Loop", turn: int) -> Architecture | None:
     """One within the limits, found from other draws in every turn; ``None`` where there is none."""
     if loop.costs_of is None:
         return None

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 
-from searchitect.search.plan import Plan
+from searchitect.search.plan import LOOK_SECONDS, Plan
 from searchitect.search.setup import Setup
 
 
@@ -15,7 +15,13 @@ def foresight(setup: Setup, plan: Plan) -> Iterator[str]:
             f"the budget allows about {expected} trainings, and one full cycle of {setup.name} is of {setup.cycle}: "
             f"the smallest sensible one is --budget {_smallest(setup, plan, expected)}"
         )
-    if setup.paper_trials and plan.epoch_seconds is not None:
+    if setup.paper_trials and not setup.estimator.trains:
+        hours = setup.paper_trials * LOOK_SECONDS / 3600
+        yield (
+            f"the paper's search, {setup.paper_trials:,} networks that are not trained, would take about {_shown(hours)} hours here; "
+            f"the budget is {setup.budget}"
+        )
+    elif setup.paper_trials and plan.epoch_seconds is not None:
         hours = setup.paper_trials * plan.single_epochs * plan.epoch_seconds / setup.workers / 3600
         yield (
             f"the paper's search, {setup.paper_trials:,} trainings of {plan.single_epochs:g} epochs, would take about {_shown(hours)} hours here; "

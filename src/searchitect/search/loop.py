@@ -3,7 +3,7 @@
 import math
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from searchitect.core.trial import Origin
 from searchitect.metrics.pareto import best_first
 from searchitect.search.clock import Clock
 from searchitect.search.executors import Ended, Executor
+from searchitect.search.finalists import finalists
 from searchitect.search.plan import Plan
 from searchitect.search.store import Store
 
@@ -37,6 +38,8 @@ GIVE_UP_AFTER = 3000
 """Proposals in a row that lead to no training (duplicates, over a limit) after which a search ends."""
 FIRST_PROPOSALS = 100
 """Proposals after which a search whose time is over ends without any judged trial."""
+HEIRS = 4
+"""Where weights are inherited, the final step goes on from those of the best: of so many they are kept, parents or not."""
 BASELINE_EVERY = 5
 """One random trial is interleaved for so many trials of the strategy."""
 
@@ -281,6 +284,7 @@ class Loop:
             origin=origin,
             parent=proposal.parent,
             resume=proposal.resume,
+            inherit=proposal.inherit,
             started=self.clock.now(),
         )
         self.trials[trial.id] = trial
@@ -335,7 +339,13 @@ class Loop:
             self._counted["own"] += 1
 
     def _submit(self, trial: Trial) -> None:
-        start = self._weights_of(trial.parent) if trial.resume and trial.parent is not None else None
+        given = self.weights_of(trial.parent) if trial.parent is not None and (trial.resume or trial.inherit) else None
+        if given is not None and not given.exists():
+            if trial.inherit:
+                self.note(
+                    f"trial {trial.id} was to begin with weights of trial {trial.parent}, which are gone: it is trained from scratch"
+                )
+            given = None
         left = None if self.plan.search_seconds is None else self.plan.search_seconds - self.clock.now()
         job = Job(
             space=self.space,
@@ -346,7 +356,8 @@ class Loop:
                 self.plan.max_epochs if self.strategy.chooses_fidelity else self.plan.single_epochs, trial.fidelity.epochs
             ),
             seed=trial.seed,
-            start=start if start is not None and start.exists() else None,
+            start=given if trial.resume else None,
+            inherit=given if trial.inherit else None,
             save=self.weights_path(trial.id) if self.estimator.resumes else None,
             time_limit=self.plan.time_limit,
             deadline=None if left is None else time.time() + max(left, 0.0),
@@ -354,7 +365,7 @@ class Loop:
         self._running[trial.id] = trial
         self.executor.submit(trial.id, job)
 
-    def _weights_of(self, trial: int) -> Path:
+    def weights_of(self, trial: int) -> Path:
         """Where a trial's weights lie: of one that took over a result, those of its equal, if they fit."""
         twin = self.trials[trial].twin if trial in self.trials else None
         if twin is not None and self.trials[twin].architecture == self.trials[trial].architecture:
@@ -415,7 +426,11 @@ class Loop:
         return (*(o.value(trial.metrics) for o in self.objectives[:1]), trial.fidelity.passes)
 
     def _tidy_weights(self, trial: Trial) -> None:
-        """Keep weights only of trials that may yet be promoted: the best 1/eta of their fidelity and a few more."""
+        """Keep weights only of trials that may have children, or may yet be promoted: the best 1/eta of their fidelity and a few more."""
+        parents = self.strategy.inheritable()
+        if parents is not None:
+            self._keep_weights_of(parents)
+            return
         if trial.resume and trial.parent is not None and trial.state == TrialState.COMPLETE:
             self.weights_path(trial.parent).unlink(missing_ok=True)
         if trial.state != TrialState.COMPLETE:
@@ -429,6 +444,17 @@ class Loop:
         for place in order[2 * keep :]:
             self.weights_path(rivals[place].id).unlink(missing_ok=True)
         self._saved[trial.fidelity] = [rivals[place] for place in sorted(order[: 2 * keep])]
+
+    def _keep_weights_of(self, parents: Collection[int]) -> None:
+        """Of these, of the parents of children that are still to be trained, and of the best, which the final step goes on from."""
+        open_trials = [*self._running.values(), *self._requeued]
+        needed = {*parents, *(t.parent for t in open_trials if t.parent is not None)}
+        needed |= {t.id for t in open_trials}  # one that has just ended in its worker has written its own already
+        needed |= {t.id for t in finalists(self)[:HEIRS]}
+        kept = {self.weights_of(trial) for trial in needed}
+        for path in (self.folder / "weights").glob("*.safetensors"):
+            if path.stem.isdigit() and int(path.stem) in self.trials and path not in kept:
+                path.unlink(missing_ok=True)
 
 
 def _was_started(trial: Trial) -> bool:

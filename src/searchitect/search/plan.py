@@ -2,7 +2,7 @@
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from searchitect.core import Budget, TaskInfo
@@ -19,9 +19,13 @@ CLOSING_SECONDS = 10.0
 CLOSING_SHARE = 0.06
 """What exporting and reporting take: so many seconds, but no larger part of the budget, are kept for them."""
 WISHED_TRIALS = 210
-"""Architectures that a time budget should suffice for, where the shortest sensible training allows it."""
+"""Architectures that a budget should suffice for, unless the system that searches says otherwise."""
 TRIAL_SECONDS = 0.2
 """What a trial takes besides its epochs: building, saving, passing on."""
+LOOK_SECONDS = 0.02
+"""What a trial takes where nothing is trained: measuring costs, one look, the record."""
+LOOKS_SHARE = 0.95
+"""Part of the time for such trials: the record of thousands takes a while to be written at the end."""
 SHORTEST = 0.25
 """Epochs below which a training says too little, however small the budget."""
 
@@ -99,6 +103,7 @@ def make_plan(
     workers: int,
     spent: float = 0.0,
     time_limit: float | None = None,
+    wished_trials: int = WISHED_TRIALS,
 ) -> Plan:
     """Divide ``budget``.
 
@@ -109,6 +114,7 @@ def make_plan(
         workers: evaluations at a time.
         spent: seconds used before the search begins.
         time_limit: seconds of one trial, where the user sets one.
+        wished_trials: architectures that the budget should suffice for, where the shortest sensible training allows it.
     """
     full = usual_epochs(info) if info is not None else 1.0
     typical = statistics.median(epoch_seconds) if epoch_seconds else None
@@ -125,10 +131,10 @@ def make_plan(
             # an architecture takes per_trial * base epochs in 1 + 1/eta + 1/eta^2 trials
             available = (search_seconds - spent) * workers
             fixed = TRIAL_SECONDS * sum(ETA**-rung for rung in range(RUNGS))
-            base = min(base, max(SHORTEST, (available / (trials or WISHED_TRIALS) - fixed) / (per_trial * typical)))
+            base = min(base, max(SHORTEST, (available / (trials or wished_trials) - fixed) / (per_trial * typical)))
             trials = min(trials or 10**9, max(1, int(available / (fixed + per_trial * base * typical))))
     if budget.epochs is not None:
-        base = min(base, max(SHORTEST, budget.epochs / per_trial / (trials or WISHED_TRIALS)))
+        base = min(base, max(SHORTEST, budget.epochs / per_trial / (trials or wished_trials)))
         trials = min(trials or 10**9, max(1, int(budget.epochs / per_trial / base)))
     base = _rounded(base)
     if time_limit is None and search_seconds is not None and typical is not None:
@@ -139,13 +145,30 @@ def make_plan(
         max_epochs=base * longest,
         eta=ETA,
         single_epochs=_rounded(base * per_trial),
-        expected_trials=trials or WISHED_TRIALS,
+        expected_trials=trials or wished_trials,
         search_seconds=search_seconds,
         final_epochs=max(full, base * longest),
         finalists=max(2, min(workers, 4)),
         refit=info is not None and info.train_rows <= MANY_ROWS,
         time_limit=time_limit,
         epoch_seconds=typical,
+    )
+
+
+def without_training(plan: Plan, budget: Budget) -> Plan:
+    """The plan of a search that trains nothing: it has all of the time, and each network is looked at once."""
+    end = training_seconds(budget)
+    trials = budget.trials or (plan.expected_trials if end is None else max(1, int(end / LOOK_SECONDS)))
+    return replace(
+        plan,
+        base_epochs=1.0,
+        max_epochs=1.0,
+        single_epochs=1.0,
+        final_epochs=1.0,
+        expected_trials=trials,
+        search_seconds=None if end is None else LOOKS_SHARE * end,
+        refit=False,
+        most_macs=None,
     )
 
 

@@ -15,6 +15,7 @@ from searchitect.core import (
     SearchitectError,
     Space,
     SpaceError,
+    TaskInfo,
     TrialState,
 )
 
@@ -29,6 +30,27 @@ class Feasible:
 
     architectures: list[Architecture]
     share: float
+
+
+def cost_measurer(space: Space, info: TaskInfo) -> CostsOf:
+    """What measures the costs of the networks of a space on a task.
+
+    It raises `SpaceError` for a network that cannot be built or run, and what `searchitect.costs.measure_costs` raises.
+    """
+    from searchitect.costs import measure_costs
+    from searchitect.networks import build
+
+    def costs_of(architecture: Architecture, names: Sequence[str]) -> Mapping[str, float]:
+        try:
+            return measure_costs(lambda: build(space, architecture.spec, info), info.input_shape, names)
+        except SearchitectError:
+            raise
+        except Exception as error:  # a user's own build may raise anything
+            raise SpaceError(
+                f"a network of the space {space.name!r} cannot be built or run ({type(error).__name__}: {error}); its spec is {architecture.text}"
+            ) from error
+
+    return costs_of
 
 
 def find_feasible(space: Space, constraints: Sequence[Constraint], costs_of: CostsOf, seed: int | str) -> Feasible:

@@ -6,19 +6,23 @@ from collections import Counter
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from searchitect.core import COSTS, Strategy, Trial, TrialState, hash_text
 from searchitect.search.baseline import compare_with_random
 from searchitect.search.final import Choice
 from searchitect.search.finalists import eligible, front_of, ranked
 from searchitect.search.folder import read_json
+from searchitect.search.lineage import inheritance_note
 from searchitect.search.loop import Loop
 from searchitect.search.plan import Plan
 from searchitect.search.setup import Setup
 from searchitect.search.store import Store
 from searchitect.search.supernet import HISTORY
 from searchitect.search.supernet_evidence import evidence
+
+INHERITED: Final = "inherited"
+"""The metric that tells the share of the parameters that a parent's weights filled."""
 
 
 def _versions() -> dict[str, str]:
@@ -110,7 +114,8 @@ def describe_result(
             "search_trial": trial.parent,
             "key": trial.key,
             "spec": trial.architecture.spec,
-            "validation": {k: v for k, v in trial.metrics.items() if k not in COSTS},
+            "validation": {k: v for k, v in trial.metrics.items() if k not in (*COSTS, INHERITED)},
+            **({"inherited_from": trial.parent} if INHERITED in trial.metrics else {}),
             "test": tested.get("metrics", {}),
             "refit": choice.is_refit,
             "epochs": choice.epochs,
@@ -118,6 +123,8 @@ def describe_result(
             **{k: trial.metrics[k] for k in COSTS if k in trial.metrics},
         }
     notes: list[str] = list(getattr(strategy, "notes", list)())
+    source = loop.trials.get(winner["search_trial"], best) if winner is not None else best
+    notes += inheritance_note(loop.trials, source)
     is_shared = setup.prepare is not None
     baseline = compare_with_random(loop.trials, objective, "this search", is_shared=is_shared) if setup.baseline else None
     result: dict[str, Any] = {
@@ -159,7 +166,13 @@ def _shared_weights(setup: Setup, loop: Loop, choice: Choice | None) -> dict[str
 
 def _sentence(setup: Setup, result: Mapping[str, Any], best: Trial | None) -> str:
     counts, winner, leading = result["counts"], result["winner"], setup.objectives[0].metric
-    done = "trained" if setup.prepare is None else "judged with shared weights"
+    done = (
+        "judged with shared weights"
+        if setup.prepare is not None
+        else "trained"
+        if setup.estimator.trains
+        else "judged as built"
+    )
     tried = f"{counts['distinct']} architectures of the space {setup.space.name!r} were {done} in {result['seconds']['search']:.0f} s"
     if winner is not None:
         score = winner["test"].get(leading)
@@ -172,8 +185,11 @@ def _sentence(setup: Setup, result: Mapping[str, Any], best: Trial | None) -> st
         longer = f" for {winner['epochs']:g} epochs" if winner["epochs"] > winner["compared_epochs"] else ""
         both = " on training and validation part together" if winner["refit"] else ""
         again = f", then trained once more{both}{longer}" if both or longer else ""
+        how = "trained on from the weights that they had inherited" if "inherited_from" in winner else "retrained"
+        if not setup.estimator.trains:
+            return f"{tried}; nothing was trained. The winner, chosen among the best {len(result['finalists'])} on validation data, reaches {shown}{size}."
         return (
-            f"{tried}; the best {len(result['finalists'])} were retrained for {winner['compared_epochs']:g} epochs. "
+            f"{tried}; the best {len(result['finalists'])} were {how} for {winner['compared_epochs']:g} epochs. "
             f"The winner, chosen on validation data{again}, reaches {shown}{size}."
         )
     if best is None:
@@ -211,9 +227,9 @@ def _protocol(setup: Setup, loop: Loop, result: Mapping[str, Any], store: Store)
         "baseline.random": (result["baseline"] or {}).get("sentence", "too few random trials for a statement"),
         "equal_protocol": True,
         "anytime": "best so far against trials and time: see the chart",
-        "costs": "params: trained parameters; macs: multiply-adds of convolutions and linear layers, one example; latency: this machine, batch 1, one thread",
+        "costs": "params: trained parameters; macs: multiply-adds of convolutions and linear layers, one example; latency, energy, power: this machine, batch 1, one thread",
         "failures": {k: result["counts"][k] for k in ("failed", "pruned", "infeasible")},
-        "weights_init": "final networks: from scratch; promoted trials of the search: from their own weights",
+        "weights_init": f"final networks: {_final_start(result)}; promoted trials of the search: from their own weights",
         "selection_rule": f"{setup.objectives[0]} on validation data after retraining; ties by loss",
         "test_access": len(store.fact("test") or {}),
         "deviation": setup.deviation,
@@ -244,6 +260,11 @@ def _protocol(setup: Setup, loop: Loop, result: Mapping[str, Any], store: Store)
             f"mean {setup.objectives[0].metric} of {len(values)} random architectures at the base fidelity: {sum(values) / len(values):.4f}"
         )
     return fields
+
+
+def _final_start(result: Mapping[str, Any]) -> str:
+    is_inherited = "inherited_from" in (result["winner"] or {})
+    return "with the weights that they had inherited and trained in the search" if is_inherited else "from scratch"
 
 
 def _supernet_fields(setup: Setup, result: Mapping[str, Any]) -> dict[str, Any]:

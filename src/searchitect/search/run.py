@@ -4,20 +4,17 @@ import contextlib
 import random
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from searchitect.core import (
-    Architecture,
     Estimator,
     Fidelity,
     Job,
     RunError,
-    SearchitectError,
     Space,
-    SpaceError,
     Trial,
 )
 from searchitect.search.clock import Clock
@@ -27,8 +24,8 @@ from searchitect.search.finalists import draw_more
 from searchitect.search.folder import locked, prepare_folder, write_json
 from searchitect.search.foresight import foresight
 from searchitect.search.loop import Loop, Status, check_estimator_gives
-from searchitect.search.plan import Plan, make_plan, most_macs
-from searchitect.search.probe import CostsOf, Feasible, find_feasible, time_networks
+from searchitect.search.plan import Plan, make_plan, most_macs, without_training
+from searchitect.search.probe import CostsOf, Feasible, cost_measurer, find_feasible, time_networks
 from searchitect.search.record import describe_result, describe_run
 from searchitect.search.setup import Setup
 from searchitect.search.store import Store, open_store
@@ -155,25 +152,10 @@ def _check_same_settings(setup: Setup, store: Store) -> None:
         store.remember(budget=str(setup.budget), final_epochs=None)
 
 
-def _cost_measurer(setup: Setup) -> Callable[[Architecture, Sequence[str]], Mapping[str, float]] | None:
+def _cost_measurer(setup: Setup) -> CostsOf | None:
     if setup.task is None or setup.final_estimator is None:
         return None
-    from searchitect.costs import measure_costs
-    from searchitect.networks import build
-
-    info = setup.task.info
-
-    def costs_of(architecture: Architecture, names: Sequence[str]) -> Mapping[str, float]:
-        try:
-            return measure_costs(lambda: build(setup.space, architecture.spec, info), info.input_shape, names)
-        except SearchitectError:
-            raise
-        except Exception as error:  # a user's own build may raise anything
-            raise SpaceError(
-                f"a network of the space {setup.space.name!r} cannot be built or run ({type(error).__name__}: {error}); its spec is {architecture.text}"
-            ) from error
-
-    return costs_of
+    return cost_measurer(setup.space, setup.task.info)
 
 
 def _plan(setup: Setup, store: Store, clock: Clock, costs_of: Any) -> Plan:
@@ -195,11 +177,11 @@ def _plan(setup: Setup, store: Store, clock: Clock, costs_of: Any) -> Plan:
             if setup.estimator.builds or setup.prepare is not None:
                 seconds, slowest = _probe(setup, feasible, costs_of)
         info = setup.task.info if setup.task is not None else None
-        plan = make_plan(setup.budget, info, seconds, setup.workers, clock.now(), setup.time_limit)
+        plan = make_plan(setup.budget, info, seconds, setup.workers, clock.now(), setup.time_limit, setup.wished_trials)
         plan = replace(plan, most_macs=slowest)
         if setup.fidelity is not None and setup.sets_epochs:
             epochs = setup.fidelity.epochs
-            longest = epochs * plan.eta**2
+            longest = setup.max_epochs or epochs * plan.eta**2
             plan = replace(
                 plan,
                 base_epochs=epochs,
@@ -208,6 +190,8 @@ def _plan(setup: Setup, store: Store, clock: Clock, costs_of: Any) -> Plan:
                 final_epochs=max(plan.final_epochs, longest),
                 expected_trials=max(1, round(plan.expected_trials * plan.single_epochs / epochs)),
             )
+    if not setup.estimator.trains:
+        plan = without_training(plan, setup.budget)
     store.remember(plan=plan.to_json())
     return plan
 

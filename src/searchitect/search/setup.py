@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from searchitect.core import Budget, Constraint, Estimator, Fidelity, Objective, Space, Strategy
-from searchitect.search.plan import Plan
+from searchitect.search.plan import WISHED_TRIALS, Plan
 
 StrategyMaker = Callable[[Space, Sequence[Objective], int, Plan], Strategy]
 """Makes the strategy for a space, objectives, seed and plan."""
@@ -34,6 +34,8 @@ class Setup:
         drawn_finalists: random architectures that are trained beside the finalists in the final step, to compare with.
         deviation: how the run differs from a published one.
         cycle: trials of one full cycle of the system that the run is of; a smaller budget is said before the search begins.
+        wished_trials: among which a budget is divided; fewer are trained longer.
+        max_epochs: of the longest training of the search, where ``fidelity`` has the epochs of the first look; 0: nine times these.
         paper_trials: trials of the paper's own search, whose cost is said before it begins; 0: nothing is said.
     """
 
@@ -60,4 +62,6 @@ class Setup:
     drawn_finalists: int = 0
     deviation: str = "not a published recipe"
     cycle: int = 1
+    wished_trials: int = WISHED_TRIALS
+    max_epochs: float = 0.0
     paper_trials: int = 0

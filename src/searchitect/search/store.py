@@ -52,6 +52,7 @@ _trials = Table(
     Column("seconds", Float, nullable=False),
     Column("started", Float, nullable=False),
     Column("finished", Float),
+    Column("inherit", Integer, nullable=False, server_default="0"),
 )
 
 
@@ -85,6 +86,7 @@ class Store:
                 )
             self._use_write_ahead_log()
             _metadata.create_all(self._engine)
+            self._add_missing_columns()
             found = self.fact("format")
             if found is None:
                 self.remember(format=FORMAT)
@@ -106,6 +108,12 @@ class Store:
         if self._engine.dialect.name == "sqlite":
             with self._engine.connect() as connection:
                 connection.execute(text("PRAGMA journal_mode=WAL"))
+
+    def _add_missing_columns(self) -> None:
+        """A run that was begun before trials could inherit weights goes on: none of its trials did."""
+        if "inherit" not in {column["name"] for column in inspect(self._engine).get_columns("trials")}:
+            with self._engine.begin() as connection:
+                connection.execute(text("ALTER TABLE trials ADD COLUMN inherit INTEGER NOT NULL DEFAULT 0"))
 
     @property
     def _shown(self) -> str:
@@ -238,6 +246,7 @@ def _row(trial: Trial) -> dict[str, Any]:
         "seconds": trial.seconds,
         "started": trial.started,
         "finished": trial.finished,
+        "inherit": int(trial.inherit),
     }
 
 
@@ -259,4 +268,5 @@ def _trial(row: Any) -> Trial:
         twin=row.twin,
         started=row.started,
         finished=row.finished,
+        inherit=bool(row.inherit),
     )

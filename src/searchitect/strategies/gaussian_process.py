@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from searchitect.core.architecture import Architecture
-from searchitect.core.errors import SettingError
+from searchitect.core.errors import SettingError, SpaceError
 from searchitect.core.objective import Objective
 from searchitect.core.space import Space
 from searchitect.core.strategy import Strategy
@@ -97,6 +97,11 @@ class GaussianProcessSearch(Strategy):
             raise SettingError(f"acquisition must be 'ei' or 'ucb', got {acquisition!r}")
         if not exploration >= 0:
             raise SettingError(f"exploration must be at least 0, got {exploration}; usual is 2")
+        if kernel in ("structure", "hamming") and "edit" in space.abilities():
+            raise SpaceError(
+                f"kernel={kernel!r} compares decisions, which architectures of the space {space.name!r} do not have after an edit: "
+                "use a strategy such as regularized-evolution or random"
+            )
         self.initial = initial
         self.kernel = kernel
         self.acquisition = acquisition

@@ -12,12 +12,12 @@ Differs from the paper:
 
 ``dies`` makes its relatives: "worst", of the whole population, of equals the oldest: the variant that the paper compares with; "loser", the worst of
 a tournament, with two in it the evolution of Real et al. 2017, https://arxiv.org/abs/1703.01041; "nobody", the population grows as in Liu et al. 2018,
-https://arxiv.org/abs/1711.00436, whose tournaments are of a share of it.
+https://arxiv.org/abs/1711.00436, whose tournaments are of a share of it. ``from_start`` and ``inherit`` make the rest of Real et al. 2017.
 """
 
 import random
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import ClassVar, Final
 
 from searchitect.core.errors import SettingError, unknown_name
@@ -47,6 +47,8 @@ class RegularizedEvolution(Strategy):
         avoid_duplicates: redraw a child that was proposed before (up to 20 times, then draw at random). Sensible where scores
             are repeatable; the paper trains such a child again.
         dies: "oldest"; "worst"; "loser": the worst of a tournament of its own; or "nobody", when one more is alive than ``population_size``.
+        from_start: begin with `Space.first`, such as trivial networks that grow, and not with uniform draws.
+        inherit: a child begins with the weights of its parent where names and shapes agree.
         sample_share: where above 0, a tournament is of this share of those alive, rounded, at least one, in the place of ``sample_size``.
     """
 
@@ -65,6 +67,8 @@ class RegularizedEvolution(Strategy):
         avoid_duplicates: bool = False,
         dies: str = "oldest",
         sample_share: float = 0.0,
+        from_start: bool = False,
+        inherit: bool = False,
     ) -> None:
         super().__init__(space, objectives, seed=seed)
         if population_size < 1:
@@ -85,19 +89,24 @@ class RegularizedEvolution(Strategy):
         self.sample_share = sample_share
         self.with_replacement = with_replacement
         self.dies = dies
+        self.from_start = from_start
+        self.inherit = inherit
         self._population: deque[Individual] = deque()  # left: the oldest
         self._seen = Seen(space, remembers=avoid_duplicates)
         self._random = self._evolved = 0
 
     def propose(self, rng: random.Random) -> Proposal | None:
-        """Random draws until the population is full; then a mutated tournament winner."""
-        child = None if len(self._population) < self.population_size else self._child(rng)
+        """Random draws, or starts, until the population is full; then a mutated tournament winner."""
+        if len(self._population) >= self.population_size:
+            child = self._child(rng)
+        else:
+            child = Proposal(self.space.first(rng)) if self.from_start else None
         return self._seen.propose(child, rng)
 
     def learn(self, trial: Trial) -> None:
         """A complete trial enters on the right; the oldest leaves on the left, or whoever dies from wherever it is."""
         self.adopt(trial)
-        if trial.origin == "random":
+        if trial.origin == "random" or (self.from_start and trial.parent is None):
             self._random += 1
         else:
             self._evolved += 1
@@ -118,11 +127,15 @@ class RegularizedEvolution(Strategy):
         """Remember what is being tried."""
         self._seen.add(trial.key)
 
+    def inheritable(self) -> Collection[int] | None:
+        """Those alive, where weights are inherited."""
+        return [individual.trial for individual in self._population] if self.inherit else None
+
     def notes(self) -> list[str]:
         """What it did, for the report."""
         return [
             f"{'Regularized' if self.dies == 'oldest' else 'Tournament'} evolution (population {self._size()}, tournaments of {self._met()}): "
-            f"{self._random} architectures drawn uniformly, {self._evolved} by mutation."
+            f"{self._random} {'starts' if self.from_start else 'architectures drawn uniformly'}, {self._evolved} by mutation."
         ]
 
     def _child(self, rng: random.Random) -> Proposal | None:
@@ -130,7 +143,7 @@ class RegularizedEvolution(Strategy):
             parent = self._tournament(rng)
             child = self.space.mutate(parent.architecture, rng)
             if child not in self._seen:
-                return Proposal(child, parent=parent.trial)
+                return Proposal(child, parent=parent.trial, inherit=self.inherit)
         return None
 
     def _tournament(self, rng: random.Random) -> Individual:

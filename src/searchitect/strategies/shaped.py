@@ -6,7 +6,7 @@ and density from it; Tan et al. 2019, https://arxiv.org/abs/1807.11626, multiply
 
 import math
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Final, TypeAlias
 
@@ -76,6 +76,10 @@ class Shaped(Strategy):
     def leader(self) -> Architecture | None:
         """The architecture of the highest reward, the first of equals."""
         return None if self._best is None else self._best[1]
+
+    def inheritable(self) -> Collection[int] | None:
+        """Whatever ``inner`` says."""
+        return self.inner.inheritable()
 
     def notes(self) -> list[str]:
         """What ``inner`` did, and the highest reward."""

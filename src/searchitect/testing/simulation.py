@@ -64,6 +64,7 @@ def open_trial(strategy: Strategy, proposal: Proposal, trial_id: int) -> Trial:
         origin="random" if proposal.is_random else "strategy",
         parent=proposal.parent,
         resume=proposal.resume,
+        inherit=proposal.inherit,
     )
 
 

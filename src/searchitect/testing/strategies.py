@@ -122,6 +122,8 @@ def _check_proposal(strategy: Strategy, proposal: Proposal, known: dict[int, Tri
         )
     if proposal.parent is not None:
         assert proposal.parent in known, f"{name} names the parent {proposal.parent}, of which it was never told"
+    if proposal.inherit:
+        assert proposal.parent in (strategy.inheritable() or ()), f"{name} inherits from a trial that is not inheritable()"
     if proposal.resume:
         assert proposal.parent is not None, f"{name} resumes without a parent to resume from"
         assert proposal.fidelity is not None, f"{name} resumes without saying at which fidelity"
