@@ -8,7 +8,7 @@ import pytest
 
 from searchitect.core import Architecture, Chooser, Fidelity, Objective, SettingError, Space, SpaceError, Trial, TrialState
 from searchitect.strategies import make_strategy
-from searchitect.strategies.moves import Individual, bred, check_rates, individual_of, mutated
+from searchitect.strategies.moves import Individual, bred, check_rates, individual_of, mutated, redrawn
 from searchitect.strategies.seen import Seen
 from searchitect.testing import CountOnes, ToySpace, simulate
 
@@ -161,3 +161,23 @@ def test_nothing_is_tried_twice_and_a_small_space_is_used_up(name: str, workers:
 @pytest.mark.parametrize("name", WALKERS)
 def test_a_space_of_one_architecture_is_tried_once(name: str) -> None:
     assert len(simulate(make_strategy(name, Single(), SCORE), lambda *_: 0.0, 5)) == 1
+
+
+def test_what_is_redrawn_gets_another_value_and_the_rest_stays() -> None:
+    parent = of([0, 1] * 6)
+    child = redrawn(SPACE, parent, {"bit/0", "bit/5", "bit/6"}, random.Random(0))
+    assert [place for place in range(12) if child.spec[place] != parent.spec[place]] == [0, 5, 6]
+    assert redrawn(SPACE, parent, (), random.Random(0)) == parent
+    single = Single().sample(random.Random(0))
+    assert redrawn(Single(), single, ["only"], random.Random(0)) == single  # there is no other value
+
+
+def test_what_a_redrawn_decision_asks_for_is_drawn() -> None:
+    space, rng = ToySpace(), random.Random(0)
+    for _ in range(50):
+        parent = space.sample(rng)
+        child = redrawn(space, parent, ["layers", "layers/0/op"], rng)
+        assert space.decide(child.decisions) == child
+        assert len(child.spec["layers"]) != len(parent.spec["layers"])
+        assert child.spec["layers"][0]["op"] != parent.spec["layers"][0]["op"]
+        assert child.spec["rate"] == parent.spec["rate"]

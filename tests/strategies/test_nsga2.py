@@ -1,12 +1,16 @@
 import math
+import random
 import statistics
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from searchitect.core import Fidelity, Objective, SettingError, Strategy, Trial, TrialState
 from searchitect.metrics.pareto import hypervolume
+from searchitect.strategies import nsga2
+from searchitect.strategies.crossings import chained, total
 from searchitect.strategies.moves import Individual
 from searchitect.strategies.nsga2 import Nsga2, crowded_order
 from searchitect.strategies.random_search import RandomSearch
@@ -125,6 +129,42 @@ def test_with_one_objective_constant_the_best_survive() -> None:
     assert alive(only) == alive(strategy)
 
 
+@pytest.mark.parametrize("homogeneous", [True, False])
+def test_homogeneous_children_of_parents_of_so_many_ones_have_as_many(homogeneous: bool) -> None:
+    space = CountOnes(24)
+    paths = list(space.sample(random.Random(0)).decisions)
+    rng = random.Random(0)
+    strategy = Nsga2(space, BOTH, population_size=8, mutation_rate=0.0, crossover_rate=1.0, homogeneous=homogeneous)
+    for number in range(8):
+        ones = rng.sample(paths, 12)
+        half = space.decide({path: int(path in ones) for path in paths})
+        strategy.tell(replace(trial(0, number, -number), id=number, architecture=half, key=space.key(half)))
+    totals = {total(proposal.architecture) for _ in range(30) if (proposal := strategy.ask()) is not None}
+    assert (totals == {12}) == homogeneous
+
+
+def test_after_the_exploration_children_are_drawn_from_the_chain_over_the_population(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn_from: list[set[Any]] = []
+
+    def noted(space: Any, known: Any, rng: random.Random) -> Any:
+        drawn_from.append(set(known))
+        return chained(space, known, rng)
+
+    monkeypatch.setattr(nsga2, "chained", noted)
+    space = CountOnes(10)
+    strategy = Nsga2(space, BOTH, population_size=4, exploration=2)
+    trials = simulate(strategy, leading_ones_trailing_zeros, 12)
+    assert drawn_from == []  # 4 random ones, two generations of children
+    alive_then = {member.individual.architecture for member in strategy._population}
+    simulate(strategy, leading_ones_trailing_zeros, 1, told=trials)
+    assert drawn_from
+    assert all(known == alive_then for known in drawn_from)
+    plain = Nsga2(space, BOTH, population_size=4)
+    drawn_from.clear()
+    simulate(plain, leading_ones_trailing_zeros, 40)
+    assert drawn_from == []
+
+
 @pytest.mark.parametrize("state", [TrialState.FAILED, TrialState.PRUNED, TrialState.INFEASIBLE])
 def test_an_infeasible_one_loses_against_everyone(state: TrialState) -> None:
     strategy = told([(1, 1), (2, 2), (3, 3)], population_size=3, offspring=1)
@@ -140,7 +180,8 @@ def test_its_notes_say_what_happened() -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"population_size": 1}, {"offspring": 0}, {"crossover_rate": -0.1}, {"mutation_rate": 1.5}]
+    "options",
+    [{"population_size": 1}, {"offspring": 0}, {"crossover_rate": -0.1}, {"mutation_rate": 1.5}, {"exploration": 0}],
 )
 def test_settings_outside_their_range_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(SettingError, match=r"must (be at least|lie in)"):

@@ -2,14 +2,16 @@
 
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from searchitect.core.architecture import Architecture
+from searchitect.core.choosing import Domain, PolicyChooser
 from searchitect.core.errors import SettingError, SpaceError
 from searchitect.core.space import Space
 from searchitect.core.trial import Proposal, Trial, TrialState
+from searchitect.strategies.crossings import crossed
 from searchitect.strategies.seen import Seen
 
 _TRIES: Final = 4
@@ -79,6 +81,18 @@ def mutant(space: Space, seen: Seen, parent: Individual, rng: random.Random, ste
     return None if child is None else Proposal(child, parent=parent.trial)
 
 
+def redrawn(space: Space, parent: Architecture, paths: Collection[str], rng: random.Random) -> Architecture:
+    """The parent with another value at each of ``paths``, where there is another one; the other decisions are kept where still valid."""
+
+    def decide(path: str, domain: Domain, _: Mapping[str, Any]) -> Any:
+        if path not in parent.decisions or not domain.allows(parent.decisions[path]):
+            return domain.draw(rng)
+        old = parent.decisions[path]
+        return domain.redraw(old, rng) if path in paths else old
+
+    return space.read(PolicyChooser(decide))
+
+
 def bred(
     space: Space,
     first: Architecture,
@@ -86,8 +100,9 @@ def bred(
     rng: random.Random,
     crossover_rate: float,
     mutation_rate: float | None,
+    homogeneous: bool = False,
 ) -> Architecture:
-    """A child of two parents: `Space.crossover` (each decision from either parent by a fair coin), then mutation.
+    """A child of two parents: `crossed`, then mutation.
 
     Args:
         space: tells how to cross and to mutate.
@@ -97,8 +112,9 @@ def bred(
         crossover_rate: the probability of a crossover.
         mutation_rate: of each decision; ``None``: one in the number of decisions. So many mutations as decisions are hit, in sequence:
             where decisions depend on each other, one that is hit may take others with it.
+        homogeneous: see `crossed`.
     """
-    child = space.crossover(first, second, rng) if rng.random() < crossover_rate else first
+    child = crossed(space, first, second, rng, homogeneous) if rng.random() < crossover_rate else first
     rate = 1 / max(len(child.decisions), 1) if mutation_rate is None else mutation_rate
     for _ in range(sum(rng.random() < rate for _ in range(len(child.decisions)))):
         child = space.mutate(child, rng)
@@ -112,6 +128,7 @@ def new_child(
     rng: random.Random,
     crossover_rate: float,
     mutation_rate: float | None,
+    homogeneous: bool = False,
 ) -> Proposal | None:
     """A child (`bred`) that was not tried before; the first parent is that of the proposal.
 
@@ -122,11 +139,12 @@ def new_child(
         rng: draws the rest.
         crossover_rate: see `bred`.
         mutation_rate: see `bred`.
+        homogeneous: see `crossed`.
     """
     for _ in range(_TRIES):
         first, second = parents()
         try:
-            child = bred(space, first.architecture, second.architecture, rng, crossover_rate, mutation_rate)
+            child = bred(space, first.architecture, second.architecture, rng, crossover_rate, mutation_rate, homogeneous)
         except SpaceError:  # a single architecture: nothing to mutate
             return None
         if child not in seen:
@@ -141,6 +159,7 @@ def child_or_draw(
     rng: random.Random,
     crossover_rate: float,
     mutation_rate: float | None,
+    homogeneous: bool = False,
 ) -> Proposal | None:
     """A child (`new_child`), or a uniform draw where there is none or no population yet; ``None`` when nothing is left. It counts as seen.
 
@@ -151,8 +170,9 @@ def child_or_draw(
         rng: draws the rest.
         crossover_rate: see `bred`.
         mutation_rate: see `bred`.
+        homogeneous: see `crossed`.
     """
-    child = None if parents is None else new_child(space, seen, parents, rng, crossover_rate, mutation_rate)
+    child = None if parents is None else new_child(space, seen, parents, rng, crossover_rate, mutation_rate, homogeneous)
     return seen.propose(child, rng)
 
 

@@ -5,7 +5,7 @@ https://doi.org/10.1109/4235.996017, section III. On architectures: Lu et al. 20
 
 Differs from the paper:
 1. Crossover and mutation are the space's own: each decision from either parent by a fair coin. The paper has binary strings with
-   single-point crossover, and real numbers with simulated binary crossover.
+   single-point crossover, and real numbers with simulated binary crossover. ``homogeneous`` and ``exploration`` are NSGA-Net's.
 2. Asynchronous: a generation ends when ``offspring`` more trials have completed, whichever they are; children are made meanwhile.
 3. An architecture that was tried is not tried again, as in NSGA-Net's released code.
 4. Constraints: a failed, pruned or infeasible trial never enters, so that it loses against everyone. The paper orders infeasible
@@ -15,7 +15,7 @@ Differs from the paper:
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from searchitect.core.errors import SettingError
 from searchitect.core.objective import Objective
@@ -23,8 +23,11 @@ from searchitect.core.space import Space
 from searchitect.core.strategy import Strategy
 from searchitect.core.trial import Proposal, Trial
 from searchitect.metrics.pareto import crowding_distance, non_dominated_ranks
+from searchitect.strategies.crossings import chained
 from searchitect.strategies.moves import Individual, check_rates, child_or_draw, individual_of
 from searchitect.strategies.seen import Seen
+
+_DRAWS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,10 @@ class Nsga2(Strategy):
         offspring: how many trials complete until the next generation; ``None``: as many as survive, as in the paper; 1: steady state.
         crossover_rate: the probability that a child has two parents, in [0, 1].
         mutation_rate: the probability of each decision to change afterwards, in [0, 1]; ``None``: one in the number of decisions.
+        homogeneous: whether a child's decisions that are numbers, such as bits, add up to no less than the smaller and no more than the
+            larger sum of its parents, so that it is about as complex as they are (NSGA-Net, section 3.2).
+        exploration: generations of children of two parents. Those of later ones are drawn from a Bayesian network over the parts of
+            the population's architectures (`chained`; NSGA-Net, section 3.2); ``None``: there are no such.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"sample", "mutate", "crossover"})
@@ -73,6 +80,8 @@ class Nsga2(Strategy):
         offspring: int | None = None,
         crossover_rate: float = 0.9,
         mutation_rate: float | None = None,
+        homogeneous: bool = False,
+        exploration: int | None = None,
     ) -> None:
         super().__init__(space, objectives, seed=seed)
         if population_size < 2:
@@ -81,20 +90,32 @@ class Nsga2(Strategy):
             )
         if offspring is not None and offspring < 1:
             raise SettingError(f"offspring must be at least 1, got {offspring}; leave it out for as many as survive")
+        if exploration is not None and exploration < 1:
+            raise SettingError(
+                f"exploration must be at least 1 generation, got {exploration}; leave it out for no exploitation"
+            )
         check_rates(crossover_rate, mutation_rate)
         self.population_size = population_size
         self.offspring = population_size if offspring is None else offspring
         self.crossover_rate = crossover_rate
         self.mutation_rate = mutation_rate
+        self.homogeneous = homogeneous
+        self.exploration = exploration
         self._population: list[Ranked] = []  # empty before the first generation
         self._new: list[Individual] = []  # completed since the last generation
         self._generations = 0
         self._seen = Seen(space)
 
     def propose(self, rng: random.Random) -> Proposal | None:
-        """Random draws until the population is full; then children of winners of binary tournaments."""
+        """Random draws until the population is full; then children of winners of binary tournaments, later draws from the network."""
+        if self.exploration is not None and self._generations > self.exploration:  # the first one is the random population
+            for _ in range(_DRAWS):
+                drawn = chained(self.space, [member.individual.architecture for member in self._population], rng)
+                if drawn not in self._seen:
+                    return self._seen.propose(Proposal(drawn), rng)
         parents = (lambda: (self._winner(rng), self._winner(rng))) if self._population else None
-        return child_or_draw(self.space, self._seen, parents, rng, self.crossover_rate, self.mutation_rate)
+        rates = self.crossover_rate, self.mutation_rate
+        return child_or_draw(self.space, self._seen, parents, rng, *rates, self.homogeneous)
 
     def learn(self, trial: Trial) -> None:
         """Collect what completed; survival once there is enough."""
