@@ -12,9 +12,11 @@ from torch.utils.flop_counter import flop_registry
 
 from searchitect.core.errors import unknown_name
 from searchitect.core.objective import COSTS
+from searchitect.costs.energy import measure_energy, measured_device
 from searchitect.costs.latency import measure_latency
 
 _MEGABYTE = 1e6
+_MEASURED = {"latency", "energy", "power"}
 _FILLING = {Tensor.normal_, Tensor.uniform_, Tensor.fill_, Tensor.zero_}
 
 
@@ -69,13 +71,13 @@ def measure_costs(
 
     Args:
         build: makes the network; called on the meta device for params, macs and memory (again on the CPU where it cannot work
-            there), and on the CPU for latency. Torch's random state stays as it was.
+            there), and on the CPU for latency, energy and power. Torch's random state stays as it was.
         input_shape: of one example, without the batch.
-        names: of `searchitect.core.COSTS`: params, macs, memory (MB), latency (median ms).
-        threads: CPU threads for latency.
+        names: of `searchitect.core.COSTS`: params, macs, memory (MB), latency (median ms), energy (mJ), power (peak W).
+        threads: CPU threads for latency, energy and power.
 
     Raises:
-        SettingError: for an unknown name.
+        SettingError: for an unknown name, and for energy and power where there is no counter.
     """
     wanted = list(dict.fromkeys(names))
     for name in wanted:
@@ -83,16 +85,20 @@ def measure_costs(
             raise unknown_name("cost", name, COSTS)
     costs: dict[str, float] = {}
     with torch.random.fork_rng(devices=[]):
-        if set(wanted) - {"latency"}:
+        if set(wanted) - _MEASURED:
             module, trace = _build_and_trace(build, input_shape, has_trace=bool({"macs", "memory"} & set(wanted)))
             costs["params"] = count_params(module)
             if trace is not None:
                 costs |= {"macs": trace.macs, "memory": trace.peak_bytes() / _MEGABYTE}
-        if "latency" in wanted:
+        if _MEASURED & set(wanted):
             module = build()
             if len(input_shape) == 3:  # as it is trained
                 module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-            costs["latency"] = measure_latency(module, input_shape, threads=threads).median
+            if "latency" in wanted:
+                costs["latency"] = measure_latency(module, input_shape, threads=threads).median
+            if {"energy", "power"} & set(wanted):
+                taken = measure_energy(module.to(measured_device()), input_shape, threads=threads)
+                costs |= {"energy": taken.millijoules, "power": taken.peak_watts}
     return {name: costs[name] for name in wanted}
 
 

@@ -75,7 +75,7 @@ def measure_latency(
     if backend not in ("torch", "onnxruntime"):
         raise SettingError(f"backend must be 'torch' or 'onnxruntime', got {backend!r}")
     example = torch.rand(batch, *input_shape, generator=torch.Generator().manual_seed(0))
-    with _evaluating(module):
+    with evaluating(module):
         if backend == "torch":
             with torch.inference_mode(), torch_threads(threads):
                 times = _time(lambda: module(example), warmup, repeats)
@@ -145,7 +145,8 @@ def torch_threads(count: int) -> Iterator[None]:
 
 
 @contextmanager
-def _evaluating(module: nn.Module) -> Iterator[None]:
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Inside the block all parts of the module are in evaluation mode, afterwards each in its mode before."""
     before = {part: part.training for part in module.modules()}
     module.eval()
     try:

@@ -20,3 +20,24 @@ def times_cost(value: float, cost: float, target: float, below: float, above: fl
         below, above: w where the cost is at most the target, and where it is above.
     """
     return value * math.pow(cost / target, below if cost <= target else above)
+
+
+def mixed(value: float, cost: float, alpha: float) -> float:
+    """MONAS' mixed reward (Hsu et al. 2018, https://arxiv.org/abs/1806.10332): alpha * value - (1 - alpha) * cost.
+
+    Args:
+        value: such as an accuracy.
+        cost: as a share of some reference, in [0, 1].
+        alpha: in [0, 1]; 1: the cost is no matter; 0: the value is none.
+    """
+    return alpha * value - (1 - alpha) * cost
+
+
+def within_cost(value: float, cost: float, limit: float) -> float:
+    """MONAS' reward under a limit of the cost, in the same unit: the value, or 0 where the cost is above."""
+    return value if cost <= limit else 0.0
+
+
+def cheap_and_good(value: float, cost: float, least: float) -> float:
+    """MONAS' reward under a limit of the accuracy: 1 - cost, of a cost in [0, 1], or 0 where the value is below ``least``."""
+    return 1 - cost if value >= least else 0.0

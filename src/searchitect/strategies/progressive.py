@@ -1,9 +1,10 @@
 """Progressive search: from the smallest architectures to larger ones, keeping those that a surrogate expects to be best.
 
 Liu, Zoph, Neumann, Shlens, Hua, Li, Fei-Fei, Yuille, Huang, Murphy 2018, "Progressive Neural Architecture Search",
-https://arxiv.org/abs/1712.00559, Algorithm 1.
+https://arxiv.org/abs/1712.00559, Algorithm 1. With several objectives the beam may be chosen by Pareto dominance, as in Dong, Cheng, Juan, Wei,
+Sun 2018, "DPP-Net: Device-aware Progressive Search for Pareto-optimal Neural Architectures", https://arxiv.org/abs/1806.08198.
 
-Differs from the paper:
+Differs from the papers:
 1. Any space whose program repeats a body a varying number of times can grow, not only the cell of PNAS: an architecture is extended
    by one body of one list. Its level is how many bodies it has beyond the fewest, counted from 1.
 2. Where a level has more architectures than ``first`` (level 1) or ``extensions``, so many are drawn; the paper takes all.
@@ -11,11 +12,15 @@ Differs from the paper:
 4. Asynchronous within a level. The next level begins when all results of a level are there; until then there may be nothing to ask.
 5. After the last level its beam goes on, with the surrogate fitted anew; when nothing is left to extend, architectures are drawn.
 6. Failed, pruned and infeasible trials are not learned from and not extended. The paper has none of them.
+7. By Pareto dominance: what is counted without computing (parameters, multiply-adds, memory) is counted for every extension; what is
+   measured, such as latency, is predicted by a surrogate of its own from what was measured so far. DPP-Net measures it for all of them;
+   that would take long, and no two times the same numbers, so that an interrupted search could not go on as it was.
 """
 
 import itertools
+import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
@@ -23,11 +28,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from searchitect.core.architecture import Architecture
-from searchitect.core.errors import SettingError
-from searchitect.core.objective import Objective
+from searchitect.core.errors import SearchitectError, SettingError
+from searchitect.core.objective import COUNTED, Objective
 from searchitect.core.space import Space
 from searchitect.core.strategy import Strategy
 from searchitect.core.trial import Proposal, Trial
+from searchitect.metrics.pareto import best_first
 from searchitect.predictors import make_predictor, predictor_names
 from searchitect.strategies.growth import at_most, drawn, extended, one_body_more
 from searchitect.strategies.observed import Observation, Observed, normal_scores, scores_of
@@ -35,6 +41,8 @@ from searchitect.strategies.seen import Seen
 
 BOTH: Final = "lstm+mlp-mean"
 """The surrogate that averages the paper's two."""
+SELECTIONS: Final = ("score", "pareto")
+"""By one score, the first objective's or the place among the fronts; or by non-dominated front over all objectives, then by crowding."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,8 @@ class Progressive(Strategy):
         predictor: the surrogate: ``lstm`` or ``mlp-mean``, the two of the paper, ``lstm+mlp-mean``, the mean of both, or any
             other predictor.
         extensions: how many extensions of the beam are ranked at a level, at most.
+        select: how the beam is chosen with several objectives, one of `SELECTIONS`.
+        costs: counts what is asked for (of `COUNTED`) of an architecture, for ``pareto``; ``None``: it is predicted, as everything else.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"sample", "grow"})
@@ -81,6 +91,8 @@ class Progressive(Strategy):
         first: int = 256,
         predictor: str = "lstm",
         extensions: int = 10_000,
+        select: str = "score",
+        costs: Callable[[Architecture, Sequence[str]], Mapping[str, float]] | None = None,
     ) -> None:
         super().__init__(space, objectives, seed=seed)
         for name, value in (("beam", beam), ("first", first), ("extensions", extensions)):
@@ -89,10 +101,14 @@ class Progressive(Strategy):
         known = [*predictor_names(), BOTH]
         if predictor not in known:
             raise SettingError(f"predictor must be one of {', '.join(known)}, got {predictor!r}; the paper's is lstm")
+        if select not in SELECTIONS:
+            raise SettingError(f"select must be one of {', '.join(SELECTIONS)}, got {select!r}")
         self.beam = beam
         self.first = first
         self.extensions = extensions
         self.predictor = predictor
+        self.select = select
+        self._costs = costs
         self._names = ["lstm", "mlp-mean"] if predictor == BOTH else [predictor]
         self._ended: list[tuple[str, Observation | None]] = []  # each trial's key, and what it said
         self._seen = Seen(space)
@@ -153,16 +169,44 @@ class Progressive(Strategy):
         return _Level(level.number, {}, [], end)
 
     def _best(self, fresh: Mapping[str, Architecture], end: int) -> dict[str, Architecture]:
-        """The K with the highest predicted scores; ties in order."""
-        learned = {key: o for key, o in self._ended[:end] if o is not None}
-        predicted = self._predict(list(learned.values()), list(fresh.values()), end)
+        """The K with the highest predicted scores, or the first K by front and crowding; ties in order."""
+        learned = list({key: o for key, o in self._ended[:end] if o is not None}.values())
+        if len(learned) < 2 or len(fresh) <= self.beam:  # nothing to learn from, or nothing to choose
+            return dict(itertools.islice(fresh.items(), self.beam))
+        architectures = list(fresh.values())
+        if self.select == "pareto":
+            order = best_first(self._forecasts(learned, architectures, end))
+        else:
+            order = np.argsort(-self._predict(learned, scores_of(learned), architectures, end), kind="stable").tolist()
         keys = list(fresh)
-        return {keys[place]: fresh[keys[place]] for place in np.argsort(-predicted, kind="stable")[: self.beam]}
+        return {keys[place]: fresh[keys[place]] for place in order[: self.beam]}
 
-    def _predict(self, learned: Sequence[Observation], architectures: Sequence[Architecture], end: int) -> NDArray[np.float64]:
-        if len(learned) < 2 or len(architectures) <= self.beam:  # nothing to learn from, or nothing to choose
-            return np.zeros(len(architectures))
-        scores = normal_scores(scores_of(learned))
+    def _forecasts(
+        self, learned: Sequence[Observation], architectures: Sequence[Architecture], end: int
+    ) -> list[tuple[float, ...]]:
+        """What is known of each architecture, one value per objective, higher is better: logarithms of counts, predicted scores."""
+        counted = [o.metric for o in self.objectives if self._costs is not None and o.metric in COUNTED]
+        counts = [self._counts(architecture, counted) for architecture in architectures] if counted else []
+        columns = [
+            np.array([objective.value(found) for found in counts])
+            if objective.metric in counted
+            else self._predict(learned, np.array([o.values[place] for o in learned]), architectures, end)
+            for place, objective in enumerate(self.objectives)
+        ]
+        return [tuple(row) for row in np.array(columns).T.tolist()]
+
+    def _counts(self, architecture: Architecture, names: Sequence[str]) -> dict[str, float]:
+        """Logarithms, so that crowding sees factors; nothing where it cannot be built, which makes it the last choice of all."""
+        assert self._costs is not None
+        try:
+            return {name: math.log1p(count) for name, count in self._costs(architecture, names).items()}
+        except SearchitectError:
+            return {}
+
+    def _predict(
+        self, learned: Sequence[Observation], values: NDArray[np.float64], architectures: Sequence[Architecture], end: int
+    ) -> NDArray[np.float64]:
+        scores = normal_scores(values)
         found = np.zeros(len(architectures))
         for name in self._names:
             predictor = make_predictor(name, self.space, seed=random.Random(f"{self.seed}/{end}").randrange(2**31))
