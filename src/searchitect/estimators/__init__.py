@@ -7,6 +7,10 @@ from typing import Any, Final
 from searchitect.core import Estimator, SettingError, unknown_name
 
 _CATALOGUE: Final = {
+    "as-built": (
+        "searchitect.estimators.as_built:AsBuilt",
+        "measures each network as it is built, for spaces that decide on the weights too; nothing is trained",
+    ),
     "from-scratch": (
         "searchitect.estimators.from_scratch:FromScratch",
         "trains each network from scratch, and on from its own weights when it is promoted",

@@ -48,7 +48,7 @@ def load_task(
     """Read, split, encode.
 
     Args:
-        data: the name of an embedded set (digits, breast-cancer, wine, iris, diabetes); a folder of class folders of images, or
+        data: the name of an embedded set (digits, breast-cancer, wine, iris, diabetes, xor); a folder of class folders of images, or
             with train/ and test/ (valid/) of class folders; an .npz file with x and y, or x_train, y_train, x_test, y_test; a
             csv, tsv or parquet file; a .txt file, which is a text unless a target makes it a table; a folder with the texts
             train.txt, valid.txt and test.txt; a pandas frame; a pair (X, y) of arrays (2-D: table; 3-D and 4-D: images); a torch Dataset

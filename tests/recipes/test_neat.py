@@ -1,0 +1,113 @@
+"""NEAT as a recipe: what is its own, and runs from the data to the exported network."""
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from searchitect import Trial, search
+from searchitect.core import Objective, SettingError, SpaceError, parse_budget
+from searchitect.estimators.as_built import AsBuilt
+from searchitect.search.plan import make_plan, without_training
+from searchitect.spaces.neat import Neat
+from searchitect.tasks import load_task
+from tests.recipes.composed import recipe_of
+from tests.strategies.policies import trial_of
+
+ACCURACY = Objective("accuracy", "max")
+
+
+def rewarded(outputs: int, objective: Objective = ACCURACY, **metrics: float) -> float:
+    space = Neat(outputs=outputs)
+    trial: Trial = trial_of(space, space.sample(random.Random(0)), accuracy=0.1)
+    trial.metrics = {"accuracy": 0.1, "r2": 0.2, "auc": 0.3, "params": 9.0, **metrics}
+    reward = recipe_of("neat").make({}).reward
+    assert reward is not None
+    return reward(trial, objective)
+
+
+def test_with_two_classes_the_fitness_is_the_papers() -> None:
+    """Section 4.1: (4 - sum of the errors at four corners) squared: 16 at best, 4 where every answer is one half, 9 with three of four."""
+    assert rewarded(1, train_error=0.0) == 16
+    assert rewarded(1, train_error=0.5) == 4
+    assert rewarded(1, train_error=0.25) == 9
+
+
+def test_otherwise_it_is_the_objective_on_training_data() -> None:
+    assert rewarded(3, train_error=0.25, train_accuracy=0.7) == 0.7
+    assert rewarded(1, Objective("r2", "max"), train_r2=0.6) == 0.6
+    assert rewarded(1, Objective("auc", "max"), train_error=0.25, train_auc=0.8) == 0.8
+    assert rewarded(1, Objective("params", "min"), train_error=0.25) == -9
+
+
+def test_it_has_no_epochs_and_trains_nothing(tmp_path: Path) -> None:
+    assert "epochs" not in recipe_of("neat").settings()
+    with pytest.raises(SettingError, match="'epochs'"):
+        search("xor", recipe="neat", recipe_options={"epochs": 3}, out=tmp_path)
+    with pytest.raises(SettingError, match=r"'as-built' trains nothing: leave training out"):
+        search("xor", recipe="neat", training={"learning_rate": 0.1}, out=tmp_path)
+    with pytest.raises(SettingError, match="final='paper' trains networks, AsBuilt takes them as they are"):
+        search("digits", recipe="neat", final="paper", out=tmp_path)
+    with pytest.raises(SettingError, match=r"'popluation': did you mean 'population'\?"):
+        search("xor", recipe="neat", recipe_options={"popluation": 3}, out=tmp_path)
+
+
+def test_it_is_not_for_texts(tmp_path: Path) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("to be or not to be, that is the question. " * 200)
+    with pytest.raises(SpaceError, match="'neat' searches networks for"):
+        search(text, recipe="neat", out=tmp_path / "run")
+
+
+def test_a_run_judges_networks_as_they_are_and_exports_the_winner(tmp_path: Path) -> None:
+    given: dict[str, Any] = {
+        "recipe": "neat",
+        "recipe_options": {"population": 12},
+        "budget": "40trials",
+        "out": tmp_path / "run",
+    }
+    result = search("xor", **given)
+    assert result.best is not None
+    assert {trial.fidelity.epochs for trial in result.trials} == {1}
+    assert "nothing was trained" in result.summary["sentence"]
+    assert result.summary["winner"]["refit"] is False
+    # the weights are those of the genome that the search judged
+    finals = [trial for trial in result.trials if trial.origin == "final"]
+    by_id = {trial.id: trial for trial in result.trials}
+    for trial in finals:
+        assert trial.parent is not None
+        source = by_id[trial.parent]
+        assert {k: v for k, v in trial.metrics.items() if k.startswith("train")} == {
+            k: v for k, v in source.metrics.items() if k.startswith("train")
+        }
+    assert (tmp_path / "run" / "model.py").exists()
+    # the first generation is of minimal networks; random search draws others beside it
+    own = [trial.architecture.spec for trial in result.trials if trial.origin == "strategy"]
+    drawn = [trial.architecture.spec for trial in result.trials if trial.origin == "baseline"]
+    assert all(not spec["hidden"] for spec in own[:12])
+    assert any(spec["hidden"] for spec in drawn)
+
+
+def test_ten_classes_and_images_run(tmp_path: Path) -> None:
+    result = search(
+        "digits", recipe="neat", recipe_options={"population": 6}, budget="14trials", where="params<=700", out=tmp_path / "run"
+    )
+    assert result.best is not None
+    assert (result.best.spec["inputs"], result.best.spec["outputs"]) == (64, 10)
+    assert result.best.metrics["params"] <= 700
+
+
+def test_the_estimator_is_the_recipes_own() -> None:
+    recipe = recipe_of("neat")
+    assert recipe.estimator == "as-built"
+    assert not AsBuilt.trains
+    assert recipe.own_space(load_task("xor").info).config()["outputs"] == 1
+
+
+def test_a_search_that_trains_nothing_has_nearly_all_of_the_time() -> None:
+    budget = parse_budget("100s")
+    plan = without_training(make_plan(budget, load_task("xor").info, [0.01], 1), budget)
+    assert plan.search_seconds == pytest.approx(0.95 * 94)  # the rest is for export and report
+    assert (plan.single_epochs, plan.max_epochs, plan.final_epochs, plan.refit) == (1, 1, 1, False)
+    assert without_training(plan, parse_budget("70trials")).expected_trials == 70
