@@ -28,6 +28,8 @@ MNASNET_SHORTCUTS: dict[str, Callable[[], nn.Module]] = {
 def build(spec: Any, info: TaskInfo) -> nn.Module:
     """The network of a spec, or, of an open one, the supernet: (N, C, H, W) -> (N, info.outputs).
 
+    ``spec["enlarge"]``, where it is there, is by how much the sides of images grow before the stem.
+
     In the supernet numbers of filters and kernels are elastic, every operation has weights of its own, and a block's last layers can
     be left out.
 
@@ -43,7 +45,8 @@ def build(spec: Any, info: TaskInfo) -> nn.Module:
     halvings = [stem["stride"], *(block["stride"] for block in spec["blocks"])].count(2)
     check_halvings(info, halvings, "a network of the space 'mnasnet'")
     channels = stem["filters"]
-    layers: list[nn.Module] = [nn.Sequential(*conv_norm(info.input_shape[0], channels, 3, stem["stride"]), activation(act))]
+    layers: list[nn.Module] = [Enlarge(spec["enlarge"])] if "enlarge" in spec else []
+    layers.append(nn.Sequential(*conv_norm(info.input_shape[0], channels, 3, stem["stride"]), activation(act)))
     lengths = [len(mnasnet_layers(block)) for block in spec["blocks"]]
     for place, block in enumerate(spec["blocks"]):
         outputs = width(block["filters"])
@@ -129,6 +132,18 @@ def mnasnet_shortcut(skip: Any) -> nn.Module | None:
     if not hasattr(skip, "labels") and skip == "none":
         return None
     return nn.Sequential(*choice_layers(skip, lambda name: [MNASNET_SHORTCUTS[name]()]))
+
+
+class Enlarge(nn.Module):
+    """Interpolates images, so that a network sees them larger: (N, C, H, W) -> (N, C, round(H * factor), round(W * factor))."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x: Tensor) -> Tensor:
+        height, width = (round(side * self.factor) for side in x.shape[-2:])
+        return nn.functional.interpolate(x, size=(height, width), mode="bilinear", align_corners=False)
 
 
 class MnasnetLayer(nn.Module):

@@ -6,8 +6,9 @@ https://arxiv.org/abs/1807.11626, section 4, and its released code (tensorflow/t
 """
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, ClassVar, Final, Self
 
 from searchitect.core.choosing import Chooser
@@ -15,7 +16,7 @@ from searchitect.core.errors import SettingError
 from searchitect.core.space import Space
 from searchitect.core.task import TaskInfo
 from searchitect.spaces.published import Published
-from searchitect.spaces.scaling import scaled_filters, scaled_repeats
+from searchitect.spaces.scaling import Compound, compounds, scaled_filters, scaled_repeats
 
 OPERATIONS: Final = ("conv", "sep_conv", "mbconv_e3", "mbconv_e6")
 """A full convolution, a separable one, and MobileNetV2's inverted bottleneck with its expansion."""
@@ -43,6 +44,9 @@ class MnasNet(Space):
         divisor: numbers of filters are rounded to multiples of it, at least 1.
         width: multiplies all numbers of filters, above 0.
         depth: multiplies the layers of every block, rounded up, above 0. Other than 1, there is no supernet.
+        largest_phi: at least 0. Above 0, phi from 0 to this is decided too and, where it is not 0, how depth, width and side of the image
+            grow with it (`searchitect.spaces.scaling.compounds`); then there is no supernet.
+        compound_step: between neighbouring values of alpha, beta and gamma in the grid of what is decided then, above 0.
     """
 
     name: ClassVar[str] = "mnasnet"
@@ -61,6 +65,8 @@ class MnasNet(Space):
     divisor: int = 8
     width: float = 1.0
     depth: float = 1.0
+    largest_phi: int = 0
+    compound_step: float = 0.05
 
     def __post_init__(self) -> None:
         for name in ("filters", "repeats", "strides"):
@@ -81,7 +87,9 @@ class MnasNet(Space):
             raise SettingError(f"activation of the space 'mnasnet' must be one of {', '.join(known)}, got {self.activation!r}")
         if not 0 <= self.dropout < 1:
             raise SettingError(f"dropout of the space 'mnasnet' must lie in [0, 1), got {self.dropout}")
-        for name in ("width", "depth"):
+        if self.largest_phi < 0:
+            raise SettingError(f"largest_phi of the space 'mnasnet' must be at least 0, got {self.largest_phi}")
+        for name in ("width", "depth", "compound_step"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
                 raise SettingError(f"{name} of the space 'mnasnet' must be above 0, got {value}")
@@ -109,6 +117,20 @@ class MnasNet(Space):
 
     def describe(self, choose: Chooser) -> Any:
         """``blocks[i]["layers"]`` lists equal layers; their choices are named ``blocks/i/op``, ``kernel``, ``squeeze`` and ``skip``."""
+        phi = choose("phi", range(self.largest_phi + 1)) if self.largest_phi else 0
+        if phi == 0:
+            return self._network(choose)
+        compound = self.compounds[choose("compound", tuple(self.compounds))]
+        growth = compound.settings(self, phi)
+        scaled = replace(self, depth=growth["depth"], width=growth["width"])
+        return {**scaled._network(choose), "enlarge": round(compound.gamma**phi, 6)}
+
+    @cached_property
+    def compounds(self) -> Mapping[str, Compound]:
+        """What is decided of the growth, by name: "ALPHA-BETA-GAMMA"."""
+        return {f"{c.alpha:g}-{c.beta:g}-{c.gamma:g}": c for c in compounds(step=self.compound_step)}
+
+    def _network(self, choose: Chooser) -> dict[str, Any]:
         return {
             "stem": {"filters": scaled_filters(self.stem_filters, self.width, self.divisor), "stride": self.stem_stride},
             "activation": self.activation,
@@ -136,7 +158,8 @@ class MnasNet(Space):
     def known_size(self) -> int:
         """432 per block, 288 where the base has a single layer, which cannot be one less."""
         ways = len(OPERATIONS) * len(KERNELS) * len(SQUEEZES) * len(SKIPS) * len(_FILTERS)
-        return math.prod(ways * (2 if repeats == 1 else 3) for repeats in self.repeats)
+        scalings = 1 + self.largest_phi * len(self.compounds) if self.largest_phi else 1
+        return scalings * math.prod(ways * (2 if repeats == 1 else 3) for repeats in self.repeats)
 
     def canonical(self, spec: Any) -> Any:
         """Without the skip of blocks of a single layer: the first layer of a block, which changes the shape, has none."""

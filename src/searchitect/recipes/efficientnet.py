@@ -1,0 +1,67 @@
+"""EfficientNet: a mobile network for accuracy and multiply-adds, and how its depth, width and image grow together.
+
+Tan, Le 2019, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", https://arxiv.org/abs/1905.11946.
+"""
+
+from dataclasses import replace
+from statistics import median
+
+from searchitect.core import Objective, SettingError, TaskInfo, Trial
+from searchitect.recipes.composed import Candidates, ComposedRecipe
+from searchitect.recipes.rewards import times_cost
+from searchitect.spaces.mnasnet import MnasNet
+from searchitect.strategies.compound_scaling import PHI
+
+_FIRST = 10
+
+
+def space(task: TaskInfo) -> MnasNet:
+    """MnasNet's, with networks scaled up to phi = 2."""
+    return replace(MnasNet.for_task(task), activation="silu", largest_phi=2, compound_step=0.1)
+
+
+def efficientnet(
+    *,
+    target: float = 0.0,
+    w: float = -0.07,
+    share: float = 0.5,
+    minibatch: int = 10,
+    learning_rate: float = 0.003,
+    entropy: float = 0.03,
+) -> Candidates:
+    """Sections 3.3 and 4: PPO for accuracy times a power of the multiply-adds, then the grid at phi = 1, then larger phi.
+
+    Args:
+        target: T, multiply-adds of the base network; 0: the median of the first ten networks. Scaled networks may have 2^phi times as many.
+        w: exponent of multiply-adds / T.
+        share: part of the trials that the base network is searched with.
+        minibatch: networks of one update of the controller.
+        learning_rate: of Adam on the controller's weights.
+        entropy: weight of the policy's entropy.
+    """
+    if not target >= 0:
+        raise SettingError(f"target of the recipe 'efficientnet' must be at least 0 multiply-adds, got {target}")
+    first: list[float] = []
+
+    def reward(trial: Trial, objective: Objective) -> float:
+        phi, macs = trial.architecture.decisions.get(PHI, 0), trial.metrics["macs"]
+        if len(first) < _FIRST and not phi:
+            first.append(macs)
+        return times_cost(objective.value(trial.metrics), macs, 2**phi * (target or median(first or [macs / 2**phi])), w, w)
+
+    inner = {"batch": minibatch, "learning_rate": learning_rate, "entropy": entropy}
+    return Candidates("compound-scaling", {"inner": "ppo", "inner_options": inner, "share": share}, reward, cycle=60)
+
+
+RECIPE = ComposedRecipe(
+    name="efficientnet",
+    title="EfficientNet",
+    paper="Tan, Le 2019, arXiv:1905.11946",
+    summary="a mobile network for accuracy and multiply-adds, then how its depth, width and image grow together",
+    space=space,
+    candidates=efficientnet,
+    paper_settings={"epochs": 5.0, "target": 400e6},
+    paper_silent=("share", "minibatch", "learning_rate", "entropy"),
+    paper_space={"compound_step": 0.05, "largest_phi": 6},
+    paper_trials=8000,
+)
