@@ -194,6 +194,14 @@ def test_the_run_is_named_after_its_data_or_space(tmp_path: Path, monkeypatch: p
     assert search(None, name="mine", **given).folder == Path("runs/mine")
 
 
+def test_settings_of_a_space_are_given_by_name(tmp_path: Path) -> None:
+    given: dict[str, Any] = {"space": CountOnes(3), "estimator": Ones(), "maximize": "score", "budget": "1trials"}
+    found = search(None, space_options={"bits": 5}, out=tmp_path / "run", **given)
+    assert len(found.trials[0].architecture.spec) == 5
+    with pytest.raises(SettingError, match="'count-ones' has no setting 'bit'; those it has are bits"):
+        search(None, space_options={"bit": 5}, out=tmp_path / "other", **given)
+
+
 # --- what is refused, before anything is done ------------------------------------------------------------------------------
 
 

@@ -36,7 +36,7 @@ from searchitect.recipes.recipe import Recipe
 from searchitect.recipes.shared_weights import DRAWN, SharedWeightsRecipe
 from searchitect.search.folder import read_json, write_json, write_text
 from searchitect.search.loop import Status
-from searchitect.search.plan import Plan
+from searchitect.search.plan import WISHED_TRIALS, Plan
 from searchitect.search.run import Found, run_search
 from searchitect.search.setup import Setup
 from searchitect.search.supernet import HISTORY, SupernetRun
@@ -149,6 +149,7 @@ def search(
     maximize: str | Sequence[str] = (),
     minimize: str | Sequence[str] = (),
     space: SpaceLike = None,
+    space_options: Mapping[str, Any] | None = None,
     strategy: StrategyLike = "auto",
     strategy_options: Mapping[str, Any] | None = None,
     estimator: EstimatorLike = "from-scratch",
@@ -181,6 +182,7 @@ def search(
         where: hard limits, such as "params<=100k" or "latency<=2ms". Costs are checked before training.
         maximize, minimize: objectives; the first one leads. Default: accuracy, R2 or, of texts, perplexity.
         space: a name or a `Space`; default: one that fits the data.
+        space_options: settings of the space that differ from those that fit the data, such as {"channels": 16}.
         strategy: a name, a `Strategy`, or what makes one from (space, objectives, seed=...).
         strategy_options: of a named strategy.
         estimator: a name or an `Estimator`.
@@ -212,12 +214,12 @@ def search(
         made = system.make(recipe_options)  # refuses wrong ones before the data are read
         if isinstance(made, Candidates):
             assert isinstance(system, ComposedRecipe)
-            strategy, strategy_options = made.strategy, made.options
+            strategy, strategy_options, estimator = made.strategy, made.options, system.estimator
             training = {**system.training(made, preset), **(training or {})}
             if recipe_options.get(EPOCHS):
                 fidelity = fidelity or f"epochs={recipe_options[EPOCHS]:g}"
             if not maximize and not minimize:
-                minimize = system.minimize
+                minimize = made.minimize or system.minimize
     elif recipe_options or preset != "small":
         raise SettingError(f"recipe_options={dict(recipe_options or {})}, preset={preset!r}: both need a recipe: name it")
     loaded, final_estimator = None, None
@@ -226,6 +228,8 @@ def search(
         from searchitect.tasks import load_task
 
         loaded = load_task(data, target=target, task=task, seed=seed)
+        if final == "paper" and not judge.trains:
+            raise SettingError(f"final='paper' trains networks, {type(judge).__name__} takes them as they are: leave final out")
         if final == "paper":
             from searchitect.training import paper_recipe
 
@@ -241,6 +245,8 @@ def search(
     chosen_space, size = _space(space, info), "small"
     if system is not None and info is not None and space is None:
         chosen_space, size = system.own_space(info, preset), preset
+    if space_options:
+        chosen_space = chosen_space.with_settings({**chosen_space.config(), **space_options})
     if loaded is not None and _can_build(chosen_space):
         final_estimator = judge if judge.builds and final == "usual" else _estimator("from-scratch", training, final)
     objectives = _objectives(maximize, minimize, info, judge.measures)
@@ -251,6 +257,13 @@ def search(
         for metric in (*(o.metric for o in objectives), *(c.metric for c in constraints)):
             if metric not in known:
                 raise unknown_name("metric", metric, known)
+    if final_estimator is not None and {"energy", "power"} & {
+        *(o.metric for o in objectives),
+        *(c.metric for c in constraints),
+    }:
+        from searchitect.costs import find_meter
+
+        find_meter()  # refused now, where nothing counts energy
     template, sets_epochs = _fidelity(fidelity)
     title = name or "-".join(filter(None, [info.name if info is not None else chosen_space.name, recipe]))
     folder = Path(out) if out is not None else Path("runs") / title
@@ -261,11 +274,11 @@ def search(
             "final='paper' needs data and a space whose networks can be built: without a final step leave it out"
         )
     make = _strategy_maker(strategy, dict(strategy_options or {}), template, loaded, judge.has_fidelities)
-    prepare, deviation, cycle, paper_trials = None, Setup.deviation, 1, 0
+    prepare, deviation, cycle, paper_trials, wished = None, Setup.deviation, 1, 0, WISHED_TRIALS
     if system is not None and info is not None:
         deviation = system.deviation(recipe_options or {}, chosen_space, info)
     if isinstance(system, ComposedRecipe):
-        cycle, paper_trials = made.cycle, system.paper_trials if preset == "paper" else 0
+        cycle, paper_trials, wished = made.cycle, system.paper_trials if preset == "paper" else 0, made.wished_trials
         if made.reward is not None:
             make = _shaped(make, made.reward)
     if isinstance(system, SharedWeightsRecipe) and info is not None:
@@ -319,6 +332,8 @@ def search(
         drawn_finalists=DRAWN if isinstance(system, SharedWeightsRecipe) else 0,
         deviation=deviation,
         cycle=cycle,
+        wished_trials=wished,
+        max_epochs=made.max_epochs if isinstance(system, ComposedRecipe) else 0.0,
         paper_trials=paper_trials,
     )
     if setup.strategy_name in _strategy_names():  # refused now, before any work
@@ -409,7 +424,10 @@ def _estimator(
         return estimator
     from searchitect.estimators import find_estimator, make_estimator
 
-    own = training or {} if find_estimator(estimator).builds else {}  # of one that trains nothing, they are the final step's
+    kind = find_estimator(estimator)
+    if training and not kind.trains:
+        raise SettingError(f"training={dict(training)}: the estimator {estimator!r} trains nothing: leave training out")
+    own = training or {} if kind.builds else {}  # of one that builds nothing, they are the final step's
     return make_estimator(estimator, {**({} if base == "usual" else {"base": base}), **own, **(options or {})})
 
 
@@ -438,7 +456,7 @@ def _objectives(
 ) -> tuple[Objective, ...]:
     larger = [maximize] if isinstance(maximize, str) else list(maximize)
     smaller = [minimize] if isinstance(minimize, str) else list(minimize)
-    costs_only = all(name in ("params", "macs", "memory", "latency") for name in smaller)
+    costs_only = all(name in COSTS for name in smaller)
     if not larger and costs_only:  # a cost alone would be met by the smallest network: quality leads
         if measures:
             leading = next(iter(measures))
@@ -505,6 +523,10 @@ def _strategy_maker(
             data=template.data if template else 1.0,
             resolution=template.resolution if template else 1.0,
         )
+        if task is not None and "costs" in known and _can_build(space):
+            from searchitect.search.probe import cost_measurer
+
+            settings = {"costs": cost_measurer(space, task.info), **settings}
         if task is not None and ("proxy" in known or "inner" in known):
             from searchitect.proxies import make_scorer
             from searchitect.strategies.trusted import with_scorers
@@ -605,6 +627,7 @@ def _write_tables(result: Result) -> None:
         "data",
         "resolution",
         "parent",
+        "inherit",
         "twin",
         "seed",
         "seconds",
@@ -622,6 +645,7 @@ def _write_tables(result: Result) -> None:
             t.fidelity.data,
             t.fidelity.resolution,
             t.parent,
+            t.inherit,
             t.twin,
             t.seed,
             round(t.seconds, 3),

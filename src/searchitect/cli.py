@@ -89,7 +89,7 @@ def search(
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="Option of the recipe or strategy; estimator.KEY=VALUE of the estimator; training.KEY=VALUE of the training.",
+            help="Option of the recipe or strategy; space.KEY=VALUE, estimator.KEY=VALUE and training.KEY=VALUE of those.",
             show_default=False,
         ),
     ] = None,
@@ -118,7 +118,7 @@ def search(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
     """Find the best network for DATA. The same command again goes on where it stopped."""
-    settings = read_settings(set_, "estimator", "training")
+    settings = read_settings(set_, "space", "estimator", "training")
     from searchitect.api import search as run
     from searchitect.api import shell_command
     from searchitect.search.progress import progress
@@ -139,6 +139,7 @@ def search(
             recipe_options=settings[""] if recipe is not None else None,
             preset=preset,
             estimator=estimator,
+            space_options=settings["space"],
             estimator_options=settings["estimator"],
             training=settings["training"],
             fidelity=fidelity,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from searchitect.core import Space, TaskInfo
 
 if TYPE_CHECKING:
+    from searchitect.recipes.composed import ComposedRecipe
     from searchitect.recipes.recipe import Recipe
 
 _SHOWN = {
@@ -18,6 +19,7 @@ _SHOWN = {
 def describe_recipe(name: str) -> Iterator[str]:
     """Line by line: where it is from, its space and method, and every setting with the paper's value beside the one for small data."""
     from searchitect.recipes import find_recipe
+    from searchitect.recipes.composed import ComposedRecipe
     from searchitect.recipes.shared_weights import SharedWeightsRecipe
 
     recipe = find_recipe(name)
@@ -25,14 +27,36 @@ def describe_recipe(name: str) -> Iterator[str]:
     space = recipe.space(_SHOWN[recipe.tasks[0]])
     yield f"space:      {space.name}, for {' and '.join(recipe.tasks)}; another one with --space"
     yield f"method:     {_method(recipe)}"
+    if isinstance(recipe, ComposedRecipe):
+        yield from _how_it_searches(recipe)
     rows = [(n, small, recipe.papers_value(n)) for n, small in recipe.settings().items()]
     yield from _table(f"settings, by --set KEY=VALUE ({name})", rows)
     supernet = recipe.paper_supernet if isinstance(recipe, SharedWeightsRecipe) else {}
     for title, sizes in (("the networks that are found", recipe.paper_space), ("the supernet", supernet)):
         if sizes:
             yield from _table(f"sizes of {title}", _sizes(space, sizes))
+    if isinstance(recipe, ComposedRecipe) and recipe.paper_training:
+        yield from _table("training of candidates", _training(recipe))
     yield f"search:     searchitect search DATA --recipe {name}"
     yield f"the paper's numbers, which take long on a CPU: searchitect search DATA --recipe {name} --preset paper"
+
+
+def _how_it_searches(recipe: "ComposedRecipe") -> Iterator[str]:
+    """Strategy, estimator and cost."""
+    made = recipe.make({})
+    name = made.strategy if isinstance(made.strategy, str) else made.strategy.__name__
+    options = ", ".join(f"{key}={value}" for key, value in made.options.items() if not isinstance(value, (Mapping, tuple)))
+    yield f"strategy:   {name}{f' with {options}' if options else ''}{', told a reward of its own' if made.reward else ''}"
+    yield f"estimator:  {recipe.estimator}"
+    yield f"cost:       {recipe.cost}"
+
+
+def _training(recipe: "ComposedRecipe") -> list[tuple[str, Any, Any]]:
+    """What the paper changes, beside the usual training of small images and the recipe's own changes."""
+    from searchitect.training.recipe import default_recipe
+
+    usual = default_recipe(_SHOWN[recipe.tasks[0]]).with_settings(recipe.make({}).training).to_json()
+    return [(name, usual[name], value) for name, value in recipe.paper_training.items()]
 
 
 def _method(recipe: "Recipe") -> str:

@@ -25,6 +25,7 @@ from searchitect.spaces.mnasnet import MnasNet
 from searchitect.spaces.nasbench201 import NasBench201
 from searchitect.spaces.nasbench_macro import NasBenchMacro
 from searchitect.spaces.nasnet import Nasnet
+from searchitect.spaces.nemo import Nemo
 from searchitect.spaces.pnas import Pnas
 
 IMAGES = TaskInfo("tiny", "image-classification", (2, 8, 8), 3, 100)
@@ -43,6 +44,8 @@ SPACES: list[tuple[Space, TaskInfo]] = [
     (NasBench201(channels=4, cells=1), IMAGES),
     (NasBenchMacro(channels=4, stages=(1, 2), head=8), IMAGES),
     (MnasNet(filters=(4, 8), repeats=(1, 2), strides=(1, 2), stem_filters=4, stem_stride=1, head=8, divisor=1), IMAGES),
+    (Nemo(widths=(3, 4, 6, 5)), IMAGES),
+    (Nemo(net="all-cnn", widths=(3, 4, 3, 5, 4, 5, 4, 3)), IMAGES),
     (DartsRnn(hidden=6, nodes=3), TEXT),
     (EnasRnn(hidden=6, nodes=4), TEXT),
     (ConvNet(base_width=4, max_stages=2, max_depth=2, stem_strides=(1, 2)), IMAGES),

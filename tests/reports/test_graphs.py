@@ -131,6 +131,16 @@ MACRO = {
         for place, op in enumerate(["conv_3x3", "sep_conv_3x3", "avg_pool_3x3", "conv_5x5", "max_pool_3x3", "sep_conv_5x5"])
     ],
 }
+GROWN = {
+    "layers": [
+        {"id": 7, "edge": "conv", "channels": 8.3, "height": 4.2, "width": 1.2, "stride": 0.7, "vertex": "bn-relu"},
+        {"id": 3, "edge": "identity", "vertex": "linear"},
+        {"id": 9, "edge": "conv", "channels": 12.0, "height": 3.0, "width": 3.0, "stride": 0.0, "vertex": "linear"},
+    ],
+    "skips": [[0, 9], [7, 9]],
+    "head": {"id": 1, "pool": False},
+    "training": {"optimizer": "sgd", "learning_rate": 0.1},
+}
 WIDE = {
     "layers": [
         {"kernel": [3, 5], "stride": [1, 1], "filters": 36, "skips": []},
@@ -149,6 +159,15 @@ GENETIC = {
     "hidden": 128,
     "dropout": 0.5,
 }
+PHASES = {
+    "phases": [
+        {"nodes": 4, "edges": edges, "residual": residual}
+        for edges, residual in (([[0, 1], [0, 2], [1, 2]], 1), ([], 1), ([[0, 3], [1, 3]], 0), ([[0, 2]], 0))
+    ],
+    "filters": [8, 16, 32, 64],
+    "node": "residual",
+    "growth": 64,
+}
 ACTIVE = {
     "nodes": [
         {"op": "residual", "filters": 32, "kernel": 3, "from": [0]},
@@ -165,12 +184,14 @@ ALL = {
     "wired": WIRED,
     "block": BLOCK,
     "genetic": GENETIC,
+    "phases": PHASES,
     "active": ACTIVE,
     "tree": TREE,
     "darts-rnn": DARTS_RNN,
     "enas-rnn": ENAS_RNN,
     "macro": MACRO,
     "wide": WIDE,
+    "grown": GROWN,
 }
 
 
@@ -202,13 +223,26 @@ def test_published_architectures_are_drawn_legibly(name: str) -> None:
 SAMPLED = ("amoebanet", "darts", "enas-micro", "nasbench101", "nasbench201", "nasnet", "pnas")
 
 
-@pytest.mark.parametrize("name", [*SAMPLED, "blockqnn", "cgp-cnn", "genetic-cnn", "hierarchical"])
+@pytest.mark.parametrize("name", [*SAMPLED, "blockqnn", "cgp-cnn", "dpp-net", "genetic-cnn", "hierarchical", "nsga-net"])
 def test_samples_of_the_cell_spaces_are_drawn_legibly(name: str) -> None:
     space = make_space(name, IMAGE)
     for seed in range(20 if name in SAMPLED else 2):
         drawing = draw_cells(space.sample(random.Random(seed)).spec)
         assert drawing
         assert_legible(read(drawing))
+
+
+def test_small_genomes_are_drawn_with_their_enabled_links_and_large_ones_in_words() -> None:
+    small, large = make_space("neat"), make_space("neat", IMAGE)
+    for seed in range(10):
+        spec = small.sample(random.Random(seed)).spec
+        (graph,) = graphs_of(spec)
+        assert len(graph.edges) == sum(link[4] for link in spec["links"])
+        assert len(graph.nodes) == 4 + len(spec["hidden"])
+        assert_legible(read(draw_architecture(spec)))
+    spec = large.sample(random.Random(0)).spec
+    assert graphs_of(spec) == []
+    assert f"{sum(link[4] for link in spec['links'])} links" in draw_architecture(spec)
 
 
 # --- complete ---------------------------------------------------------------------------------------------------------
@@ -262,6 +296,10 @@ def test_the_graph_of_each_form_has_the_edges_of_the_spec() -> None:
     assert {i - 1 for i, j in pairs(WIRED) if j == 33} == set(range(32)) - {i for i, _ in wires}
     # 4 and 5 are loose: a concatenation (6) before the output
     assert pairs(BLOCK) == [(0, 1), (0, 2), (1, 3), (2, 3), (3, 4), (1, 5), (4, 6), (5, 6), (6, 7)]
+    # NSGA-Net: the input (0) joins the loose node in a concatenation; a phase without edges, and isolated nodes, are left out
+    assert pairs(PHASES) == [(0, 1), (1, 2), (1, 3), (2, 3), (0, 4), (3, 4), (4, 5)]
+    assert pairs(PHASES, 1) == [(0, 1), (0, 2), (1, 3), (2, 3), (3, 4)]
+    assert [graph.title for graph in graphs_of(PHASES)] == ["Phase 1", "Phase 2", "Phase 3"]
     # a chain: each layer reads the one before; skip j is the output of layer j - 1, or of the stem
     steps = [(place, place + 1) for place in range(6)]
     skips = [(earlier, place + 1) for place in range(6) for earlier in range(place) if (place + earlier) % 3 == 0]
@@ -476,6 +514,18 @@ def test_the_other_networks_show_their_stages() -> None:
     assert words({**DARTS_RNN, "hidden": 850}, TEXT)[:5] == [
         *("Text", "35 tokens of 10,000", "Embedding", "850 numbers", "Recurrent cell"),
     ]
+
+
+def test_a_grown_network_is_drawn_as_it_is_built() -> None:
+    graph = graphs_of(GROWN)[0]
+    assert [node.label for node in graph.nodes] == ["image", "conv 5×1, 8", "identity", "conv 3×3, 12"]
+    assert [node.note for node in graph.nodes[1:]] == ["stride 2, batch normalisation and ReLU", "linear", "linear"]
+    assert sorted((edge.source, edge.target) for edge in graph.edges) == [(0, 1), (0, 3), (1, 2), (1, 3), (2, 3)]
+    drawing = draw_architecture(GROWN, IMAGE)
+    assert "Linear 10" in drawing
+    assert "Learning rate: 0.1" in drawing
+    assert "Average pool" not in drawing
+    assert "Average pool" in draw_architecture({**GROWN, "head": {"id": 1, "pool": True}}, IMAGE)
 
 
 def test_skips_are_arcs_beside_the_chain() -> None:

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 import pytest
 
 from searchitect.core import Architecture, Objective, Space, SpaceError, Strategy
+from searchitect.spaces.neat import Neat
 from searchitect.strategies import make_strategy, strategy_names
-from searchitect.testing import CountOnes, check_strategy
+from searchitect.testing import CountOnes, ToySpace, check_strategy
+from tests.strategies.scaled import Scaled
 
 
 def draw_of_the_text(architecture: Architecture) -> float:
@@ -26,6 +28,10 @@ SETTINGS = {
         {"population_size": 8, "sample_size": 8, "with_replacement": False, "avoid_duplicates": True},
         {"population_size": 8, "sample_size": 3, "dies": "worst"},
     ],
+    "compound-scaling": [
+        {"inner": "regularized-evolution", "inner_options": {"population_size": 6, "sample_size": 3}, "expected_trials": 60},
+        {"inner": "random", "expected_trials": 10},
+    ],
     "asha": [
         {"max_epochs": 9},
         {
@@ -37,7 +43,21 @@ SETTINGS = {
         },
     ],
     "genetic-algorithm": [{"population_size": 8, "elites": 2}],
-    "nsga2": [{"population_size": 6}, {"population_size": 6, "offspring": 1, "mutation_rate": 0.3}],
+    "generational-genetic-algorithm": [
+        {"population_size": 5},
+        {"population_size": 6, "crossover_rate": 1.0, "swap_rate": 0.5},
+        {"population_size": 8, "flip_rate": 0.3},
+    ],
+    "one-plus-lambda": [{}, {"children": 1, "mutation_rate": 0.3}],
+    "neat": [
+        {"population_size": 12, "add_node": 0.2, "add_link": 0.2},
+        {"population_size": 7, "interspecies": 0.5, "stagnation": 2},
+    ],
+    "nsga2": [
+        {"population_size": 6},
+        {"population_size": 6, "offspring": 1, "mutation_rate": 0.3},
+        {"population_size": 6, "homogeneous": True, "exploration": 1},
+    ],
     "tpe": [{"initial": 6, "candidates": 4}],
     "gp": [{"initial": 30, "mutations": 4, "draws": 2}],
     "bananas": [{"initial": 10, "mutations": 6, "draws": 4, "predictor_options": {"layers": 2, "epochs": 3}}],
@@ -87,12 +107,22 @@ SETTINGS = {
 }
 
 
-SCORE_BASED = {"learning-curve", "ppo", "q-learning", "reinforce", "simulated-annealing"}
+SCORE_BASED = {
+    "generational-genetic-algorithm",
+    "learning-curve",
+    "neat",
+    "ppo",
+    "q-learning",
+    "reinforce",
+    "simulated-annealing",
+}
 """Those to which it matters by how much a score is better."""
 
 
 GROWING = {"progressive"}
 """Those that need a list whose length is chosen, which the second space lacks."""
+OWN_SPACES: dict[str, Space] = {"compound-scaling": Scaled(), "neat": Neat()}
+"""Of those that need what neither of the two spaces has."""
 
 
 def test_every_strategy_of_the_catalogue_is_checked() -> None:
@@ -105,6 +135,10 @@ def test_it_keeps_the_contract(name: str, options: dict[str, object], space: Spa
     def make(space: Space, objectives: Sequence[Objective], seed: int) -> Strategy:
         return make_strategy(name, space, objectives, seed, **options)
 
+    if name in OWN_SPACES:
+        with pytest.raises(SpaceError, match="needs a space that"):
+            make(space or ToySpace(), [Objective("score", "max")], 0)
+        space = OWN_SPACES[name]
     if name in GROWING and space is not None:
         with pytest.raises(SpaceError, match="needs a space that can grow"):
             make(space, [Objective("score", "max")], 0)
@@ -113,17 +147,22 @@ def test_it_keeps_the_contract(name: str, options: dict[str, object], space: Spa
     check_strategy(make, space, trials=24 if name == "auto" else 60, is_rank_based=name not in SCORE_BASED)
 
 
-TRAINS = {"bananas", "reinforce", "ppo"}
+TRAINS = {"bananas", "compound-scaling", "reinforce", "ppo"}
 """Those that train a network of their own: only they import torch."""
 
 PROGRAM = f"""
 import sys
 from searchitect.core import Objective
+from searchitect.spaces.neat import Neat
 from searchitect.strategies import make_strategy, strategy_names
 from searchitect.testing import ToySpace, simulate, toy_score
+from tests.strategies.scaled import Scaled
+OWN_SPACES = {{"compound-scaling": Scaled(), "neat": Neat()}}
 for name in sorted(strategy_names(), key={sorted(TRAINS)}.__contains__):  # those last
-    strategy = make_strategy(name, ToySpace(), [Objective("score", "max")], 3)
-    for trial in simulate(strategy, lambda spec, fidelity: toy_score(spec), 30, workers=2):
+    strategy = make_strategy(name, OWN_SPACES.get(name, ToySpace()), [Objective("score", "max")], 3)
+    own = {{"compound-scaling": lambda spec: sum(spec["numbers"]), "neat": lambda spec: sum(link[3] for link in spec["links"])}}
+    score = lambda spec, _: own.get(name, toy_score)(spec)
+    for trial in simulate(strategy, score, 30, workers=2):
         print(name, trial.id, trial.architecture.key, trial.fidelity)
     assert name in {sorted(TRAINS)} or "torch" not in sys.modules, name
 """

@@ -157,3 +157,12 @@ def test_on_nas_bench_201_it_is_far_ahead_of_random_search() -> None:
         for seed in range(2)
     ]
     assert statistics.mean(best) > 0.725  # random search after 50: 0.7108, after 300: 0.7225
+
+
+def test_a_space_whose_architectures_are_edited_is_refused_by_kernels_on_decisions() -> None:
+    from searchitect.spaces.large_scale_evolution import LargeScaleEvolution
+
+    with pytest.raises(
+        SpaceError, match="kernel='structure' compares decisions, which architectures of the space 'large-scale-evolution'"
+    ):
+        GaussianProcessSearch(LargeScaleEvolution(), SCORE)

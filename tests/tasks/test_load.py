@@ -255,3 +255,11 @@ def test_a_path_is_a_path_also_where_it_is_called_as_an_embedded_set(tmp_path: P
 def test_only_tables_take_a_target() -> None:
     with pytest.raises(SettingError, match="only tables with named columns"):
         load_task("digits", target="y")
+
+
+def test_exclusive_or_has_its_four_corners_equally_often_in_every_part() -> None:
+    task = load_task("xor", seed=3)
+    assert (task.info.kind, task.info.input_shape, task.info.classes) == ("table-classification", (2,), ("0", "1"))
+    for part, times in ((task.train, 3), (task.valid, 1), (task.test, 1)):
+        rows = sorted((*x, y) for x, y in zip(part.x.tolist(), part.y.tolist(), strict=True))
+        assert rows == sorted([(0.0, 0.0, 0), (0.0, 1.0, 1), (1.0, 0.0, 1), (1.0, 1.0, 0)] * times)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 _SUPERNET: Final = "one supernet"
 _ONE_BY_ONE: Final = "many trainings"
+_NOTHING: Final = "nothing"
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,13 @@ _CATALOGUE: Final = {
         _ONE_BY_ONE,
         "Q-learning picks the layers of one block, which is stacked; cheap and sparse blocks are preferred",
     ),
+    "cgp-cnn": Listed(
+        "CGP-CNN",
+        2017,
+        "images",
+        _ONE_BY_ONE,
+        "a grid of nodes, most of them inactive: a parent and two children, and drift of what has no effect",
+    ),
     "darts": Listed(
         "DARTS",
         2019,
@@ -48,8 +56,22 @@ _CATALOGUE: Final = {
         _SUPERNET,
         "every operation of every edge at once, weighted by a softmax that gradient descent learns",
     ),
+    "dpp-net": Listed(
+        "DPP-Net",
+        2018,
+        "images",
+        _ONE_BY_ONE,
+        "cells of mobile layers grow; those that are Pareto-optimal by counts and a surrogate are trained",
+    ),
     "drnas": Listed(
         "DrNAS", 2021, "images", _SUPERNET, "the weights of the operations are drawn from a learned Dirichlet distribution"
+    ),
+    "efficientnet": Listed(
+        "EfficientNet",
+        2019,
+        "images",
+        _ONE_BY_ONE,
+        "a mobile network for accuracy and multiply-adds, then how its depth, width and image grow together",
     ),
     "enas": Listed(
         "ENAS",
@@ -72,8 +94,22 @@ _CATALOGUE: Final = {
     "gdas": Listed(
         "GDAS", 2019, "images", _SUPERNET, "one operation per edge is drawn and run, with the gradient of the Gumbel-softmax"
     ),
+    "genetic-cnn": Listed(
+        "Genetic CNN",
+        2017,
+        "images",
+        _ONE_BY_ONE,
+        "generations of bit strings that say how the convolutions of each stage are connected",
+    ),
     "hierarchical-evolution": Listed(
         "Hierarchical representations", 2018, "images", _ONE_BY_ONE, "graphs inside a graph evolve at all levels by tournaments"
+    ),
+    "large-scale-evolution": Listed(
+        "Large-scale evolution",
+        2017,
+        "images",
+        _ONE_BY_ONE,
+        "networks grow from a linear classifier by mutations and tournaments of two; children inherit weights",
     ),
     "metaqnn": Listed("MetaQNN", 2017, "images", _ONE_BY_ONE, "Q-learning picks one layer after the other"),
     "mnasnet": Listed(
@@ -82,6 +118,13 @@ _CATALOGUE: Final = {
         "images",
         _ONE_BY_ONE,
         "a recurrent controller writes down mobile networks, for accuracy and latency here",
+    ),
+    "monas": Listed(
+        "MONAS",
+        2018,
+        "images",
+        _ONE_BY_ONE,
+        "a recurrent controller, trained by REINFORCE, for accuracy and multiply-adds, latency or measured energy",
     ),
     "nas-rl": Listed(
         "NAS-RL",
@@ -96,6 +139,19 @@ _CATALOGUE: Final = {
         "images",
         _ONE_BY_ONE,
         "a recurrent controller, trained by PPO, writes down a normal and a reduction cell",
+    ),
+    "neat": Listed(
+        "NEAT",
+        2002,
+        "images and tables",
+        _NOTHING,
+        "topology and weights evolve together from minimal networks on, in species",
+    ),
+    "nemo": Listed(
+        "NEMO", 2017, "images", _ONE_BY_ONE, "NSGA-II on accuracy and latency, over the widths of a network made by hand"
+    ),
+    "nsga-net": Listed(
+        "NSGA-Net", 2019, "images", _ONE_BY_ONE, "NSGA-II on accuracy and multiply-adds: crossover and mutation of connections"
     ),
     "one-shot": Listed(
         "One-shot",

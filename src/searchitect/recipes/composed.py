@@ -6,8 +6,12 @@ from typing import Any, Final, final
 
 from searchitect.core import SettingError, Strategy
 from searchitect.recipes.recipe import Recipe, keywords
+from searchitect.search.plan import WISHED_TRIALS
+from searchitect.strategies import find_strategy
 from searchitect.strategies.shaped import Reward
 
+_CYCLES: Final = 2
+FROM_SCRATCH: Final = "from-scratch"
 EPOCHS = "epochs"
 """The setting that all of these recipes have: of a candidate's training; 0: as many as the budget suggests."""
 PLAIN: Final = {"warmup": 0.0, "label_smoothing": 0.0, "ema": 0.0, "gradient_clip": 0.0}
@@ -24,6 +28,8 @@ class Candidates:
         reward: what the strategy is told in the place of the objectives; ``None``: the objectives.
         training: changes to the usual training of candidates and finalists.
         cycle: trials of one full cycle of the system, such as a population and as many children: fewer show nothing of it.
+        max_epochs: of the longest training, where the recipe's ``epochs`` are those of the first of several; 0: nine times these.
+        minimize: costs that are objectives besides the quality, where the settings choose them; empty: those of the recipe.
     """
 
     strategy: str | Callable[..., Strategy]
@@ -31,6 +37,14 @@ class Candidates:
     reward: Reward | None = None
     training: Mapping[str, Any] = field(default_factory=dict)
     cycle: int = 1
+    max_epochs: float = 0.0
+    minimize: tuple[str, ...] = ()
+
+    @property
+    def wished_trials(self) -> int:
+        """Among which a budget is divided: two cycles, trained as long as that allows; short trainings of many, where the strategy trains the best on."""
+        is_plain = not isinstance(self.strategy, str) or not find_strategy(self.strategy).chooses_fidelity
+        return _CYCLES * self.cycle if is_plain else WISHED_TRIALS
 
 
 @final
@@ -43,16 +57,26 @@ class ComposedRecipe(Recipe):
         paper_training: the paper's training of a candidate, as changes to the usual one.
         paper_trials: trainings of the paper's search; 0: it gives no number.
         minimize: costs that are objectives besides the quality, unless the user names objectives.
+        estimator: what judges a candidate, by name. One that trains nothing has no epochs to set.
     """
 
     candidates: Callable[..., Candidates]
     paper_training: Mapping[str, Any] = field(default_factory=dict)
     paper_trials: int = 0
     minimize: tuple[str, ...] = ()
+    estimator: str = FROM_SCRATCH
 
     def settings(self) -> dict[str, Any]:
         """Every setting with its value for small data."""
-        return {EPOCHS: 0.0, **keywords(self.candidates)}
+        epochs = {EPOCHS: 0.0} if self.estimator == FROM_SCRATCH else {}
+        return {**epochs, **keywords(self.candidates)}
+
+    @property
+    def cost(self) -> str:
+        """Trainings of one cycle, and of the paper's search."""
+        made = self.make({})
+        paper = f", {self.paper_trials:,} in the paper" if self.paper_trials else ""
+        return f"{made.cycle} trainings a cycle{paper}"
 
     @property
     def about(self) -> Callable[..., Candidates]:

@@ -3,7 +3,7 @@
 Zoph, Vasudevan, Shlens, Le 2018, "Learning Transferable Architectures for Scalable Image Recognition", https://arxiv.org/abs/1707.07012.
 """
 
-from searchitect.recipes.composed import Candidates, ComposedRecipe
+from searchitect.recipes.composed import PLAIN, Candidates, ComposedRecipe
 from searchitect.spaces.nasnet import Nasnet
 
 
@@ -46,5 +46,14 @@ RECIPE = ComposedRecipe(
     paper_settings={"epochs": 20.0, "minibatch": 20, "learning_rate": 3.5e-4, "entropy": 1e-5},
     paper_silent=("clip", "passes"),
     paper_space={"channels": 32, "cells": 2},
+    paper_training={
+        **PLAIN,
+        "optimizer": "sgd",
+        "learning_rate": 0.025,
+        "nesterov": False,
+        "batch_size": 32,
+        "weight_decay": 5e-4,
+        "gradient_clip": 5.0,
+    },
     paper_trials=20_000,
 )

@@ -7,7 +7,7 @@ https://arxiv.org/abs/1712.00559.
 from dataclasses import replace
 
 from searchitect.core import Space, TaskInfo
-from searchitect.recipes.composed import Candidates, ComposedRecipe
+from searchitect.recipes.composed import PLAIN, Candidates, ComposedRecipe
 from searchitect.spaces.pnas import Pnas
 
 
@@ -36,5 +36,14 @@ RECIPE = ComposedRecipe(
     candidates=pnas,
     paper_settings={"epochs": 20.0, "beam": 256, "first": 256},
     paper_space={"channels": 24, "cells": 2},
+    paper_training={
+        **PLAIN,
+        "optimizer": "sgd",
+        "learning_rate": 0.01,
+        "nesterov": False,
+        "batch_size": 32,
+        "weight_decay": 5e-4,
+        "gradient_clip": 5.0,
+    },
     paper_trials=1160,
 )

@@ -12,6 +12,8 @@ KINDS: Final = {
     "macs": "count",
     "memory": "MB",
     "latency": "ms",
+    "energy": "mJ",
+    "power": "W",
     "seconds": "seconds",
 }
 """How a metric is written; others are plain numbers. The same words are read by ``report.js``."""
@@ -28,6 +30,8 @@ LABELS: Final = {
     "macs": "multiply-adds",
     "memory": "activation memory",
     "latency": "latency",
+    "energy": "energy",
+    "power": "peak power",
 }
 
 _NARROW_SPACE: Final = "\u202f"
@@ -39,7 +43,7 @@ def label_of(metric: str) -> str:
 
 
 def kind_of(metric: str) -> str:
-    """``share``, ``count``, ``ms``, ``MB``, ``seconds`` or ``number``."""
+    """``share``, ``count``, ``ms``, ``mJ``, ``W``, ``MB``, ``seconds`` or ``number``."""
     return KINDS.get(metric, "number")
 
 

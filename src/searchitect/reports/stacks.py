@@ -243,6 +243,25 @@ def _blockqnn(spec: Mapping[str, Any], info: TaskInfo | None) -> list[Part]:
     return walk.end(channels)
 
 
+def _dense(spec: Mapping[str, Any], info: TaskInfo | None) -> list[Part]:
+    """DPP-Net: dense blocks of cells; each layer adds the growth, which doubles from block to block."""
+    if "growth" not in spec or not graphs_of(spec):
+        return []
+    walk = _Walk(info)
+    growth, layers = int(spec["growth"]), len(spec["cell"])
+    channels = 2 * growth
+    walk.conv(channels)
+    for block in range(int(spec["blocks"])):
+        if block:
+            walk.halve()
+            walk.parts.append(Block("Average pool 2×2", "halves the image", "pool"))
+        cells = [Block("Cell", f"adds {layers * growth} channels", "other")] * int(spec["cells"])
+        channels += layers * growth * len(cells)
+        walk.stage(f"Dense block {block + 1}", cells, channels)
+        growth *= 2
+    return walk.end(channels)
+
+
 def _genetic(spec: Mapping[str, Any], info: TaskInfo | None) -> list[Part]:
     hidden = int(spec["hidden"])
     walk = _Walk(info)
@@ -256,6 +275,20 @@ def _genetic(spec: Mapping[str, Any], info: TaskInfo | None) -> list[Part]:
     return [*walk.parts, linear, head_block(info, spec["dropout"], hidden), output_block(info)]
 
 
+def _phases(spec: Mapping[str, Any], info: TaskInfo | None) -> list[Part]:
+    phases = [phase for phase in spec["phases"] if phase["edges"]]
+    walk, width = _Walk(info), 0
+    for number, (phase, graph) in enumerate(zip(phases, graphs_of(spec), strict=True), start=1):
+        if number > 1:
+            walk.halve()
+            walk.parts.append(Block("Max pool 2×2", "halves the image", "pool"))
+        width = int(spec["filters"][number - 1])
+        convs = sum(node.kind == "operation" for node in graph.nodes)
+        words = f"{convs} of 3×3, {len(phase['edges'])} connections decided"
+        walk.stage(f"Phase {number}", [Block("Convolutions", words, "conv")], width)
+    return walk.end(width)
+
+
 def _active_nodes(spec: Mapping[str, Any], info: TaskInfo | None) -> list[Part]:
     graphs = graphs_of(spec)
     if "op" not in spec["nodes"][0] or not graphs:
@@ -264,6 +297,18 @@ def _active_nodes(spec: Mapping[str, Any], info: TaskInfo | None) -> list[Part]:
     words = ", ".join(f"{count} {KIND_WORDS.get(tone, tone)}" for tone, count in counts.most_common())
     nodes = Block(f"{len(spec['nodes'])} active nodes", words, "other")
     return [input_block(info), nodes, head_block(info, None, 0), output_block(info)]
+
+
+def _genome(spec: Mapping[str, Any], info: TaskInfo | None) -> list[Part]:
+    """Of NEAT: its nodes and links, however many; those of small genomes are drawn below."""
+    enabled = sum(link[4] for link in spec["links"])
+    hidden = len(spec["hidden"])
+    nodes = Block(
+        f"{hidden} hidden node{'' if hidden == 1 else 's'}",
+        f"{enabled} links, and {len(spec['links']) - enabled} disabled",
+        "other",
+    )
+    return [input_block(info), nodes, output_block(info)]
 
 
 # --- chains -----------------------------------------------------------------------------------------------------------
@@ -289,6 +334,18 @@ def _macro(spec: Mapping[str, Any], info: TaskInfo | None) -> list[Part]:
     return walk.end(channels, spec.get("dropout"))
 
 
+def _grown(spec: Mapping[str, Any], info: TaskInfo | None) -> list[Part]:
+    """Large-scale evolution: ``{"layers": [{"edge", "vertex", ...}], "skips": [[i, j], ...], "head": {"pool": true}}``."""
+    graphs = graphs_of(spec)
+    if not graphs or graphs[0].form != "chain" or not isinstance(spec.get("head"), Mapping):
+        return []
+    chain = chain_of(graphs[0])
+    words = f"{len(spec['layers'])} layers, {len(spec['skips'])} skips"
+    walk = _Walk(info)
+    walk.parts = [Group("Layers", (Chain((input_block(info), *chain.blocks[1:]), chain.edges),), words)]
+    return walk.end() if spec["head"]["pool"] else [*walk.parts, head_block(info, None, 0), output_block(info)]
+
+
 def _wide(spec: Mapping[str, Any], info: TaskInfo | None) -> list[Part]:
     graphs = graphs_of(spec)
     if not graphs or graphs[0].form != "chain":
@@ -302,14 +359,15 @@ def _wide(spec: Mapping[str, Any], info: TaskInfo | None) -> list[Part]:
 
 
 def _plain_chain(spec: Mapping[str, Any], info: TaskInfo | None) -> list[Part]:
-    """MetaQNN: ``{"layers": [{"kind": "conv" | "pool" | "linear", ...}], "head": "softmax" | "average"}``."""
+    """MetaQNN, MONAS: ``{"layers": [{"kind": "conv" | "pool" | "linear", ...}], "head": "softmax" | "average"}``."""
     walk = _Walk(info)
     inner: list[Part] = []
     for layer in spec["layers"]:
         kind = layer["kind"]
         if kind == "conv":
-            words = f"{layer['filters']} filters"
-            inner.append(Block(f"Convolution {layer['kernel']}×{layer['kernel']}", words, "conv", width=layer["filters"]))
+            words = f"{layer['filters']} filters" + (", stride 2" if layer.get("stride") == 2 else "")
+            sides = layer["kernel"] if isinstance(layer["kernel"], list) else 2 * [layer["kernel"]]
+            inner.append(Block(f"Convolution {sides[0]}×{sides[1]}", words, "conv", width=layer["filters"]))
         elif kind == "pool":
             inner.append(Block(f"Max pool {layer['kernel']}×{layer['kernel']}", f"stride {layer['stride']}", "pool"))
         elif kind == "linear":
@@ -355,11 +413,15 @@ _FORMS: Final[tuple[Callable[[Mapping[str, Any], TaskInfo | None], list[Part]], 
     _nasbench101,
     _nasbench_macro,
     _genetic,
+    _dense,
+    _phases,
     _randwire,
     _macro,
+    _grown,
     _wide,
     _plain_chain,
     _blockqnn,
     _active_nodes,
+    _genome,
     _recurrent,
 )

@@ -64,7 +64,7 @@ def headline(data: ReportData, goals: Sequence[Goal], best: Trial | None) -> lis
     }
     for name in COSTS:
         if is_number(measured.get(name)):
-            add(format_value(name, measured[name]), label_of(name), "per example" if name != "params" else "")
+            add(format_value(name, measured[name]), label_of(name), "per example" if name not in ("params", "power") else "")
     trained = sum(trial.is_trained for trial in data.trials)
     distinct = get(data.result, "counts", "distinct", default=len({trial.key for trial in data.trials}))
     add(format_count(trained), "trained trials", f"{format_count(distinct)} distinct architectures" if distinct else "")
@@ -115,7 +115,7 @@ def trial_table(data: ReportData, goals: Sequence[Goal]) -> dict[str, Any]:
     Returns:
         ``columns`` (label, is_number), ``rows`` (id, state, cells: text and value to sort by, reason), ``note``, and
         ``details`` of the rows shown, packed: ``paths``, ``values``, ``trials`` (id -> [path, value, path, value, ...]),
-        ``facts`` (id -> key, parent, seed, whether it resumes).
+        ``facts`` (id -> key, parent, seed, 0 or how its weights began: 1 on from the parent's, 2 with those of the parent that fit).
     """
     chosen, note = _chosen_rows(data.trials, goals[0])
     measured = {name for trial in chosen for name in trial.metrics}
@@ -174,7 +174,7 @@ def _packed_details(trials: Sequence[Trial]) -> dict[str, Any]:
             flat.append(paths.setdefault(path, len(paths)))
             flat.append(values.setdefault(format_setting(value), len(values)))
         packed[trial.id] = flat
-        facts[trial.id] = [trial.key, trial.parent, trial.seed, int(trial.resume)]
+        facts[trial.id] = [trial.key, trial.parent, trial.seed, 2 if trial.inherit else int(trial.resume)]
     return {"paths": list(paths), "values": list(values), "trials": packed, "facts": facts}
 
 

@@ -83,6 +83,7 @@ _MODULES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "nasbench_macro": ("nasbench-macro-best",),
     "nasnet": ("nasnet-a",),
+    "nsga_net": ("nsga-net-macro",),
     "pnas": ("pnasnet-5",),
     "randwire": ("randwire-ws",),
 }

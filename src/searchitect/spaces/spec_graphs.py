@@ -14,6 +14,8 @@ NodeKind: TypeAlias = Literal["input", "sum", "join", "operation", "concat", "ou
 MOST_NODES: Final = 300
 MOST_EDGES: Final = 1500
 """Of one graph; a drawing beyond that helps nobody."""
+MOST_DRAWN_LINKS: Final = 80
+"""Of a genome of NEAT."""
 
 
 @dataclass(frozen=True)
@@ -232,6 +234,37 @@ def _summed_stage(number: int, stage: Mapping[str, Any]) -> CellGraph:
     return CellGraph(f"Stage {number}", tuple(nodes), tuple(edges), "A convolution reads the sum of what arrives.")
 
 
+def _dense_cell(spec: Any) -> list[CellGraph]:
+    """``{"cell": [{"norm", "op"}, ...], "growth": n}``: of DPP-Net; each layer reads all before it."""
+    nodes = [Node("input", "in")]
+    edges: list[Edge] = []
+    for place, layer in enumerate(spec["cell"], start=1):
+        norm = {"bn_relu": "BN-ReLU, ", "bn": "BN, ", "none": ""}[layer["norm"]]
+        nodes.append(Node("operation", norm + words_of(layer["op"]), operation=layer["op"]))
+        edges += [Edge(source, place) for source in range(place)]
+    edges += [Edge(source, len(nodes)) for source in range(len(nodes))]
+    nodes.append(Node("concat", "concat"))
+    return [CellGraph("Cell", tuple(nodes), tuple(edges), "Each layer reads the concatenation of what arrives.")]
+
+
+def _concatenated_phases(spec: Any) -> list[CellGraph]:
+    """``{"phases": [{"nodes": k, "edges": [[i, j], ...], "residual": 0}, ...]}``: of NSGA-Net; what has no edge is left out."""
+    phases = [phase for phase in spec["phases"] if phase["edges"]]
+    return [_concatenated_phase(number, phase) for number, phase in enumerate(phases, start=1)]
+
+
+def _concatenated_phase(number: int, phase: Mapping[str, Any]) -> CellGraph:
+    pairs = [(int(i), int(j)) for i, j in phase["edges"]]
+    used = sorted({node for pair in pairs for node in pair})
+    place = {node: number for number, node in enumerate(used, start=1)}
+    starts = [place[node] for node in used if node not in {j for _, j in pairs}]
+    ends = [*([0] if phase["residual"] else []), *(place[node] for node in used if node not in {i for i, _ in pairs})]
+    nodes = [Node("input", "in"), *(Node("operation", "conv 3×3", operation="conv_3x3", note=f"node {node}") for node in used)]
+    edges = [*(Edge(0, start) for start in starts), *(Edge(place[i], place[j]) for i, j in pairs)]
+    _gather(nodes, edges, ends, Node("output", "out"))
+    return CellGraph(f"Phase {number}", tuple(nodes), tuple(edges), "A convolution reads the concatenation of what arrives.")
+
+
 def _active_nodes(spec: Any) -> list[CellGraph]:
     """``{"nodes": [{"op", "from": [i, ...]}, ...]}``, of blocks with kernel and filters: 0 is the image, the last node the output."""
     nodes = [Node("input", "image")]
@@ -281,6 +314,23 @@ def _wide_chain(spec: Any) -> list[CellGraph]:
         nodes.append(Node("concat", "concat"))
         edges += [Edge(place, len(nodes) - 1) for place in loose]
     return [CellGraph("Layers", tuple(nodes), tuple(edges), "Each layer reads the concatenation of what arrives.", "chain")]
+
+
+def _grown_chain(spec: Any) -> list[CellGraph]:
+    """``{"layers": [{"id", "edge", "vertex", ...}, ...], "skips": [[i, j], ...]}``: the vertex 0 is the image, skips are between numbers."""
+    nodes, place = [Node("input", "image")], {0: 0}
+    for layer in spec["layers"]:
+        is_conv, is_plain = layer["edge"] == "conv", layer["vertex"] == "linear"
+        high, wide = (max(1, 2 * round((layer[side] - 1) / 2) + 1) if is_conv else 1 for side in ("height", "width"))
+        label = f"conv {high}×{wide}, {max(1, round(layer['channels']))}" if is_conv else "identity"
+        stride = 2 ** round(layer["stride"]) if is_conv else 1
+        notes = [f"stride {stride}" if stride > 1 else "", "linear" if is_plain else "batch normalisation and ReLU"]
+        place[int(layer["id"])] = len(nodes)
+        note = ", ".join(note for note in notes if note)
+        nodes.append(Node("operation", label, operation="conv" if is_conv else "identity", note=note))
+    edges = [Edge(target - 1, target) for target in range(1, len(nodes))]
+    edges += [Edge(place[int(source)], place[int(target)]) for source, target in spec["skips"]]
+    return [CellGraph("Layers", tuple(nodes), tuple(edges), "Arcs are skips, which are added.", "chain")]
 
 
 def _skips(layer: Mapping[str, Any], place: int) -> Sequence[bool]:
@@ -363,17 +413,42 @@ def _tree_node(nodes: list[Node], edges: list[Edge], entry: Mapping[str, Any], s
     return len(nodes) - 1
 
 
+def _genome(spec: Any) -> list[CellGraph]:
+    """``{"inputs": n, "outputs": m, "hidden": [...], "links": [[number, from, to, weight, enabled], ...]}``: of NEAT, enabled links only."""
+    bias, wires = int(spec["inputs"]), [(int(a), int(b)) for _, a, b, _, enabled in spec["links"] if enabled]
+    if len(wires) > MOST_DRAWN_LINKS:
+        return []
+    order: list[int] = []
+    while len(order) < len(spec["hidden"]):  # a hidden node stands behind all that any gene lets it read
+        left = [node for node in spec["hidden"] if node not in order]
+        order.append(next(n for n in left if not any(link[2] == n and link[1] in left for link in spec["links"])))
+    ends = range(bias + 1, bias + 1 + int(spec["outputs"]))
+    place = {node: at for at, node in enumerate([*range(bias + 1), *order, *ends])}
+    nodes = [
+        *(Node("input", f"x{number}", note=f"input {number}") for number in range(bias)),
+        Node("input", "1", note="the bias, an input of 1"),
+        *(Node("operation", "sigmoid", operation="sigmoid", note=f"hidden node {node}") for node in order),
+        *(Node("output", f"y{number}" if len(ends) > 1 else "out") for number in range(len(ends))),
+    ]
+    note = f"Enabled links: {len(wires)} of {len(spec['links'])}."
+    return [CellGraph("Genome", tuple(nodes), tuple(Edge(place[a], place[b]) for a, b in sorted(wires)), note, has_kinds=False)]
+
+
 _FORMS: Final[tuple[Callable[[Any], list[CellGraph]], ...]] = (
     _pairwise,
     _hierarchical,
     _rows_cell,
     _vertex_cell,
     _summed_stages,
+    _dense_cell,
+    _concatenated_phases,
     _wired_stages,
     _macro_chain,
     _wide_chain,
+    _grown_chain,
     _block_list,
     _active_nodes,
+    _genome,
     _tree,
     _recurrent,
 )

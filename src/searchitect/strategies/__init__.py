@@ -1,8 +1,9 @@
 """What to try next: ask/tell, one paper one file. This is the catalogue; nothing is imported before it is asked for.
 
-What several methods share lies beside them: `seen` (draws without repetition), `observed` (scores of what is known), `pool` (what is chosen
-from), `rungs` and `brackets` (successive halving's bookkeeping), `moves` (steps to neighbours), `picks` and `rewards` (decisions and
-scores as agents see them), `controller` (their LSTM), `inner` (a strategy inside another) and `trusted` (a proxy that must earn its trust).
+What several methods share lies beside them: `seen` (draws without repetition), `observed` (scores of what is known), `pool`
+(what is chosen from), `rungs` and `brackets` (successive halving's bookkeeping), `moves` (steps to neighbours), `crossings`
+(children of others), `picks` and `rewards` (decisions and scores as agents see them), `species` (who shares fitness with whom),
+`controller` (their LSTM), `inner` (a strategy inside another) and `trusted` (a proxy that must earn its trust).
 """
 
 import importlib
@@ -44,6 +45,18 @@ _CATALOGUE: Final = {
         "searchitect.strategies.genetic_algorithm:GeneticAlgorithm",
         "tournaments, uniform crossover and mutation, the best survive (Syswerda 1989)",
     ),
+    "generational-genetic-algorithm": (
+        "searchitect.strategies.generational_genetic_algorithm:GenerationalGeneticAlgorithm",
+        "generations by a roulette wheel, then crossover or mutation (Xie, Yuille 2017, Genetic CNN)",
+    ),
+    "one-plus-lambda": (
+        "searchitect.strategies.one_plus_lambda:OnePlusLambda",
+        "(1 + lambda) evolution with neutral drift of what has no effect (Suganuma et al. 2017, CGP-CNN)",
+    ),
+    "neat": (
+        "searchitect.strategies.neat:Neat",
+        "species of growing networks, aligned by historical markings (Stanley, Miikkulainen 2002)",
+    ),
     "nsga2": (
         "searchitect.strategies.nsga2:Nsga2",
         "non-dominated sorting and crowding, for several objectives (Deb et al. 2002)",
@@ -76,6 +89,10 @@ _CATALOGUE: Final = {
     "progressive": (
         "searchitect.strategies.progressive:Progressive",
         "from small architectures to large ones, a beam chosen by a surrogate (Liu et al. 2018, PNAS)",
+    ),
+    "compound-scaling": (
+        "searchitect.strategies.compound_scaling:CompoundScaling",
+        "a base network, then how it grows in depth, width and resolution (Tan, Le 2019)",
     ),
     "asha": (
         "searchitect.strategies.asha:Asha",

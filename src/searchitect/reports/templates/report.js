@@ -299,7 +299,7 @@ if (table) {
     more.className = "more";
     cell.colSpan = heads.length;
     const [key, parent, seed, resumed] = facts[id];
-    html("div", cell, `architecture ${key}, seed ${seed}` + (parent === null ? "" : resumed ? `, goes on from trial ${parent}` : `, descends from trial ${parent}`), "muted");
+    html("div", cell, `architecture ${key}, seed ${seed}` + (parent === null ? "" : [`, descends from trial ${parent}`, `, goes on from trial ${parent}`, `, began with the weights of trial ${parent} that fit`][resumed]), "muted");
     const list = html("dl", cell, undefined, "settings");
     for (const [path, value] of decisions(id)) { const item = html("div", list); html("dt", item, path); html("dd", item, value); }
     row.after(more);
