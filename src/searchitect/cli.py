@@ -51,7 +51,7 @@ def search(
         str,
         typer.Argument(
             metavar="DATA",
-            help="A name (digits), a folder of class folders, an .npz, .csv or .parquet file, a text (.txt).",
+            help="A name (digits), a folder of class folders, an .npz, .csv or .parquet file, a text (.txt), an environment (gym:CartPole-v1).",
             show_default=False,
         ),
     ],
@@ -69,7 +69,10 @@ def search(
     ] = None,
     maximize: Annotated[
         list[str] | None,
-        typer.Option(help="An objective; default: accuracy or r2, of a text perplexity (minimised).", show_default=False),
+        typer.Option(
+            help="An objective; default: accuracy or r2, of a text perplexity (minimised), of an environment return.",
+            show_default=False,
+        ),
     ] = None,
     minimize: Annotated[
         list[str] | None, typer.Option(help="A further objective, such as latency.", show_default=False)
@@ -489,9 +492,7 @@ def list_(
     elif what == "recipes":
         from searchitect.recipes import recipe_listing
 
-        rows = [
-            (n, f"{of.title} ({of.year}) · {of.task} · {of.trains}\n{'':24} {of.line}") for n, of in recipe_listing().items()
-        ]
+        rows = [(n, f"{of.title} ({of.year}) · {of.task} · {of.cost}\n{'':24} {of.line}") for n, of in recipe_listing().items()]
     else:
         from searchitect.core.errors import unknown_name
 

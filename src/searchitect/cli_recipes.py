@@ -29,6 +29,7 @@ def describe_recipe(name: str) -> Iterator[str]:
     yield f"method:     {_method(recipe)}"
     if isinstance(recipe, ComposedRecipe):
         yield from _how_it_searches(recipe)
+    yield f"cost:       {recipe.cost}"
     rows = [(n, small, recipe.papers_value(n)) for n, small in recipe.settings().items()]
     yield from _table(f"settings, by --set KEY=VALUE ({name})", rows)
     supernet = recipe.paper_supernet if isinstance(recipe, SharedWeightsRecipe) else {}
@@ -42,13 +43,12 @@ def describe_recipe(name: str) -> Iterator[str]:
 
 
 def _how_it_searches(recipe: "ComposedRecipe") -> Iterator[str]:
-    """Strategy, estimator and cost."""
+    """Strategy and estimator."""
     made = recipe.make({})
     name = made.strategy if isinstance(made.strategy, str) else made.strategy.__name__
     options = ", ".join(f"{key}={value}" for key, value in made.options.items() if not isinstance(value, (Mapping, tuple)))
     yield f"strategy:   {name}{f' with {options}' if options else ''}{', told a reward of its own' if made.reward else ''}"
     yield f"estimator:  {recipe.estimator}"
-    yield f"cost:       {recipe.cost}"
 
 
 def _training(recipe: "ComposedRecipe") -> list[tuple[str, Any, Any]]:

@@ -4,7 +4,7 @@ from searchitect import search
 from searchitect.cli_recipes import describe_recipe
 from searchitect.core import SettingError, SpaceError, TaskInfo
 from searchitect.oneshot import supernets
-from searchitect.recipes import find_recipe, recipe_summaries
+from searchitect.recipes import find_recipe, recipe_listing, recipe_summaries
 from searchitect.recipes.cost import supernet_cost
 from searchitect.recipes.shared_weights import SharedWeightsRecipe
 from searchitect.spaces.darts import Darts
@@ -42,7 +42,8 @@ def test_every_setting_is_shown_with_the_papers_value_beside_it(name):
     recipe, lines = find_recipe(name), list(describe_recipe(name))
     for setting, value in recipe.paper_settings.items():
         row = next(line.split() for line in lines if line.split()[0] == setting)
-        assert row[2] == (f"{value:g}" if isinstance(value, float) else str(value))
+        shown = f"{value:g}" if isinstance(value, float) else str(value)
+        assert " ".join(row[2:4]) == "not given" if setting in recipe.paper_silent else row[2] == shown
     assert set(recipe.settings()) <= {line.split()[0] for line in lines}
 
 
@@ -98,3 +99,16 @@ def test_on_texts_a_recipe_for_images_trains_as_those_for_texts_do():
     assert darts.make(given).schedule.gradient_clip == 0.25
     assert darts.given_by("small", {}, IMAGES) == own.given_by("small", {}, text) == {}
     assert "optimizer" not in darts.given_by("paper", {}, text)  # the paper's numbers stay the paper's
+
+
+@pytest.mark.parametrize("name", recipe_listing())
+def test_what_is_listed_without_loading_a_recipe_is_the_recipes(name):
+    recipe, listed = find_recipe(name), recipe_listing()[name]
+    assert listed.cost == recipe.cost
+    assert str(listed.year) in recipe.paper
+
+
+def test_the_cost_is_told_in_candidates_and_epochs():
+    assert find_recipe("amoebanet").cost == "40 trainings a cycle, 20,000 in the paper"
+    assert find_recipe("gdas").cost == "a supernet of 50 epochs, 240 in the paper"
+    assert find_recipe("neat").cost.startswith("300 networks a cycle")

@@ -31,7 +31,7 @@ def test_the_default_space_suits_the_kind_of_task() -> None:
 
 
 def test_a_space_for_images_refuses_a_table_and_names_those_that_fit() -> None:
-    with pytest.raises(SpaceError, match=r"'convnet' builds no networks for table-regression; spaces that fit are mlp$"):
+    with pytest.raises(SpaceError, match=r"'convnet' builds no networks for table-regression; spaces that fit are mlp, neat$"):
         make_space("convnet", TABLE)
 
 

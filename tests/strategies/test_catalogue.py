@@ -64,6 +64,8 @@ def test_options_come_with_their_defaults() -> None:
         "avoid_duplicates": False,
         "dies": "oldest",
         "sample_share": 0.0,
+        "from_start": False,
+        "inherit": False,
     }
 
 

@@ -73,10 +73,10 @@ class ComposedRecipe(Recipe):
 
     @property
     def cost(self) -> str:
-        """Trainings of one cycle, and of the paper's search."""
-        made = self.make({})
+        """Candidates of one cycle, and of the paper's search."""
+        what = "trainings" if self.estimator == FROM_SCRATCH else "networks"
         paper = f", {self.paper_trials:,} in the paper" if self.paper_trials else ""
-        return f"{made.cycle} trainings a cycle{paper}"
+        return f"{self.make({}).cycle} {what} a cycle{paper}"
 
     @property
     def about(self) -> Callable[..., Candidates]:

@@ -50,6 +50,11 @@ class Recipe(ABC):
 
     @property
     @abstractmethod
+    def cost(self) -> str:
+        """What a search takes, in words that hold on every machine."""
+
+    @property
+    @abstractmethod
     def about(self) -> Callable[..., Any]:
         """The function whose documentation tells of the settings."""
 

@@ -67,6 +67,13 @@ class SharedWeightsRecipe(Recipe):
         return TEXTS if kind == "language-modelling" and kind not in self.tasks else {}
 
     @property
+    def cost(self) -> str:
+        """Epochs of the supernet, and those of the paper."""
+        paper = self.papers_value("epochs")
+        more = "" if paper in (None, self.schedule.epochs) else f", {paper:g} in the paper"
+        return f"a supernet of {self.schedule.epochs:g} epochs{more}"
+
+    @property
     def about(self) -> "Callable[..., Method]":
         return self.method
 
