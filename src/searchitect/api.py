@@ -174,13 +174,13 @@ def search(
     The same call again goes on where it stopped.
 
     Args:
-        data: a name ("digits"), a path (folder of class folders, .npz, .csv, .parquet, .txt), arrays (X, y), a pandas frame, or a torch
-            ``Dataset``. ``None`` for an estimator that needs none.
+        data: a name ("digits"), a path (folder of class folders, .npz, .csv, .parquet, .txt), arrays (X, y), a pandas frame, a torch
+            ``Dataset``, or an environment of Gymnasium ("gym:CartPole-v1"). ``None`` for an estimator that needs none.
         budget: "90s", "10m", "2h", "50trials", "200epochs", or several with commas; whichever ends first.
         target: the column of a table to predict.
         task: "classification" or "regression", of a text "words" or "characters"; default: told from the target, or the text.
         where: hard limits, such as "params<=100k" or "latency<=2ms". Costs are checked before training.
-        maximize, minimize: objectives; the first one leads. Default: accuracy, R2 or, of texts, perplexity.
+        maximize, minimize: objectives; the first one leads. Default: accuracy, R2, of texts perplexity, of environments return.
         space: a name or a `Space`; default: one that fits the data.
         space_options: settings of the space that differ from those that fit the data, such as {"channels": 16}.
         strategy: a name, a `Strategy`, or what makes one from (space, objectives, seed=...).
@@ -228,6 +228,12 @@ def search(
         from searchitect.tasks import load_task
 
         loaded = load_task(data, target=target, task=task, seed=seed)
+        if loaded.info.is_control and judge.trains:
+            who = f"the recipe {recipe!r}" if recipe is not None else f"the estimator {type(judge).__name__}"
+            raise SettingError(
+                f"data={data!r}: an environment has no examples, which {who} trains on: use the recipe 'neat', or the estimator "
+                "'as-built' with a strategy and the space 'neat', whose architectures hold their weights"
+            )
         if final == "paper" and not judge.trains:
             raise SettingError(f"final='paper' trains networks, {type(judge).__name__} takes them as they are: leave final out")
         if final == "paper":

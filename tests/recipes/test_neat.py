@@ -9,9 +9,13 @@ import pytest
 from searchitect import Trial, search
 from searchitect.core import Objective, SettingError, SpaceError, parse_budget
 from searchitect.estimators.as_built import AsBuilt
+from searchitect.networks import build
 from searchitect.search.plan import make_plan, without_training
 from searchitect.spaces.neat import Neat
+from searchitect.strategies.neat import Neat as Evolution
 from searchitect.tasks import load_task
+from searchitect.testing import simulate
+from searchitect.training import evaluate
 from tests.recipes.composed import recipe_of
 from tests.strategies.policies import trial_of
 
@@ -96,6 +100,49 @@ def test_ten_classes_and_images_run(tmp_path: Path) -> None:
     assert result.best is not None
     assert (result.best.spec["inputs"], result.best.spec["outputs"]) == (64, 10)
     assert result.best.metrics["params"] <= 700
+
+
+def test_evolution_learns_to_hold_the_pole_and_random_genomes_do_not() -> None:
+    """By ask and tell: each generation plays better than the one before, judged in two training episodes of at most 500 steps."""
+    pytest.importorskip("gymnasium", reason="needs the extra [control]")
+    task = load_task("gym:CartPole-v1")
+    space = Neat.for_task(task.info)
+
+    def score(spec: Any) -> float:
+        return evaluate(build(space, spec, task.info), task, task.train.x[:2], task.train.y[:2])["return"]
+
+    strategy = Evolution(space, [Objective("score", "max")], seed=0, population_size=20)
+    told = simulate(strategy, lambda spec, _: score(spec), 120)
+    scores = [trial.metrics["score"] for trial in told]
+    means = [sum(scores[begin : begin + 20]) / 20 for begin in range(0, 120, 20)]
+    rng = random.Random(0)
+    drawn = [score(space.sample(rng).spec) for _ in range(60)]
+    assert means[0] < 25
+    assert means[-1] > 5 * means[0]
+    assert means[-1] > 3 * sum(drawn) / 60
+    best = max(told, key=lambda trial: trial.metrics["score"]).architecture.spec
+    assert evaluate(build(space, best, task.info), task, task.valid.x, task.valid.y)["return"] >= 400
+
+
+def test_an_environment_is_searched_from_the_name_to_the_exported_policy(tmp_path: Path) -> None:
+    pytest.importorskip("gymnasium", reason="needs the extra [control]")
+    result = search(
+        "gym:CartPole-v1", recipe="neat", recipe_options={"population": 40}, budget="50trials", out=tmp_path / "run"
+    )
+    assert result.best is not None
+    assert result.best.metrics["test_return"] >= 400
+    assert "return" in result.summary["sentence"]
+    assert "in test episodes it had never played" in result.summary["sentence"]
+    # fitness is the return of the training episodes, not of those that the winner is chosen by
+    trial = next(trial for trial in result.trials if trial.metrics.get("train_return") != trial.metrics.get("return"))
+    reward = recipe_of("neat").make({}).reward
+    assert reward is not None
+    assert reward(trial, Objective("return", "max")) == trial.metrics["train_return"]
+    # observations in, actions out; the files that leave the run were checked to answer the same when they were written
+    answers = result.predict([[0.0, 0.0, 0.15, 1.0], [0.0, 0.0, -0.15, -1.0]])
+    assert answers.labels == ["1", "0"]
+    assert (tmp_path / "run" / "model.py").exists()
+    assert result.export("torch").exists()
 
 
 def test_the_estimator_is_the_recipes_own() -> None:

@@ -57,6 +57,7 @@ def test_metric_names_are_those_of_the_vocabulary() -> None:
         measure(VALUES, torch.randn(9, 1), torch.randn(9))
     )
     names |= set(text_metrics(1.0, "words")) | set(text_metrics(1.0, "characters"))
+    names |= {"return"}  # of episodes, see test_control.py
     assert names == set(METRICS)
 
 

@@ -33,11 +33,12 @@ METRICS: Final[dict[str, Literal["max", "min"]]] = {
     "mae": "min",
     "perplexity": "min",
     "bits_per_character": "min",
+    "return": "max",
 }
-"""What training from scratch measures on validation data, and which way is better."""
+"""What is measured on validation data, and which way is better."""
 
-QUALITIES: Final = ("accuracy", "r2", "perplexity")
-"""The metrics that tasks are searched by unless something else is asked for: of classes, of values, of texts."""
+QUALITIES: Final = ("accuracy", "r2", "perplexity", "return")
+"""The metrics that tasks are searched by unless something else is asked for: of classes, of values, of texts, of control."""
 
 _SCALES: Final = {
     "params": {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9},

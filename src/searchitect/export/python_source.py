@@ -152,7 +152,7 @@ def _builder(deployment: Deployment) -> tuple[Any, bool]:
 
 def _header(deployment: Deployment, packages: list[str]) -> str:
     info = deployment.info
-    what = f"one of {len(info.classes)} classes" if info.is_classification else "a number"
+    what = f"one of {len(info.classes)} {'actions' if info.is_control else 'classes'}" if info.is_classification else "a number"
     data, use = (
         (
             "A row is a dict of column name to value, absent or None where missing; a file is a csv table with a header.",

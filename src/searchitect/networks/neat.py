@@ -64,7 +64,7 @@ class NeatNetwork(nn.Module):
     """Inputs flattened, the bias an input of 1, hidden nodes with steepened sigmoids.
 
     Outputs of a classification are the sigmoids' arguments, 4.9 z: with two classes there is one node, whose sigmoid is the probability of the
-    second one; with more classes the largest wins, and probabilities are their softmax. Of a regression it is z.
+    second one; with more classes, or actions, the largest wins, and probabilities are their softmax. Of a regression it is z.
     """
 
     scale: Tensor

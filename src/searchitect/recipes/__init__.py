@@ -128,7 +128,7 @@ _CATALOGUE: Final = {
         "Large-scale evolution",
         2017,
         "images",
-        "200 trainings a cycle",
+        "100 trainings a cycle",
         "networks grow from a linear classifier by mutations and tournaments of two; children inherit weights",
     ),
     "metaqnn": Listed(
@@ -165,7 +165,7 @@ _CATALOGUE: Final = {
     "neat": Listed(
         "NEAT",
         2002,
-        "images and tables",
+        "images, tables, control",
         "300 networks a cycle, 4,755 in the paper",
         "topology and weights evolve together from minimal networks on, in species",
     ),

@@ -28,7 +28,7 @@ def large_scale_evolution(*, population: int = 20, inherit: bool = True) -> Cand
         "from_start": True,
         "inherit": inherit,
     }
-    return Candidates("regularized-evolution", options, cycle=10 * population)
+    return Candidates("regularized-evolution", options, cycle=5 * population)
 
 
 RECIPE = ComposedRecipe(

@@ -57,6 +57,6 @@ RECIPE = ComposedRecipe(
     candidates=neat,
     paper_silent=("survivors",),
     paper_trials=4755,  # the mean for XOR
-    tasks=("image-classification", "table-classification", "table-regression"),
+    tasks=("image-classification", "table-classification", "table-regression", "control"),
     estimator="as-built",
 )

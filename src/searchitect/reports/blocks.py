@@ -357,6 +357,8 @@ def input_block(info: TaskInfo | None) -> Block:
         return Block("Image", f"{height} × {width}, {channels} channel{'s' if channels > 1 else ''}", "end")
     if info.kind == "language-modelling":
         return Block("Text", f"{info.input_shape[0]} tokens of {info.outputs:,}", "end")
+    if info.is_control:
+        return Block("Observation", f"{info.input_shape[0]} numbers", "end")
     return Block("Row of the table", f"{info.input_shape[0]} columns", "end")
 
 
@@ -366,7 +368,8 @@ def output_block(info: TaskInfo | None) -> Block:
         return Block("Output", "", "end")
     if info.kind == "language-modelling":
         return Block("Next token", "", "end")
-    return Block(f"{info.outputs} classes" if info.is_classification else "Value", "", "end")
+    classes = "actions" if info.is_control else "classes"
+    return Block(f"{info.outputs} {classes}" if info.is_classification else "Value", "", "end")
 
 
 def head_block(info: TaskInfo | None, dropout: float | None, width: float) -> Block:

@@ -176,8 +176,10 @@ def _sentence(setup: Setup, result: Mapping[str, Any], best: Trial | None) -> st
     tried = f"{counts['distinct']} architectures of the space {setup.space.name!r} were {done} in {result['seconds']['search']:.0f} s"
     if winner is not None:
         score = winner["test"].get(leading)
+        is_control = setup.task is not None and setup.task.info.is_control
+        unseen = "in test episodes it had never played" if is_control else "on test data it had never seen"
         shown = (
-            f"{leading} {score:.4f} on test data it had never seen"
+            f"{leading} {score:.4f} {unseen}"
             if score is not None
             else f"{leading} {winner['validation'].get(leading, float('nan')):.4f} on validation data"
         )

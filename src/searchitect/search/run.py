@@ -264,11 +264,11 @@ def _test_once(setup: Setup, store: Store, choice: Choice) -> tuple[Any, dict[st
 
 
 def test_scores(network: Any, task: Any) -> dict[str, Any]:
-    """Metrics on the test part, and its confusion matrix, where there are few classes, or its residuals."""
+    """Metrics on the test part, and its confusion matrix, where there are few classes, or its residuals; of texts and control tasks, metrics alone."""
     from searchitect.tasks import measure
     from searchitect.training import evaluate, predict
 
-    if task.info.is_text:
+    if task.info.is_text or task.info.is_control:
         return {"metrics": evaluate(network, task, task.test.x, task.test.y)}
     outputs = predict(network, task, task.test.x)
     found: dict[str, Any] = {"metrics": measure(task.info, outputs, task.test.y, task.target_mean, task.target_std)}

@@ -71,7 +71,9 @@ def find_space(name: str) -> type[Space]:
 
 
 def default_space(info: TaskInfo) -> Space:
-    """The everyday space, fitted to the task: ``convnet`` for images, ``mlp`` for tables, ``darts-rnn`` for texts."""
+    """The everyday space, fitted to the task: ``convnet`` for images, ``mlp`` for tables, ``darts-rnn`` for texts, ``neat`` for control."""
+    if info.is_control:
+        return make_space("neat", info)
     return make_space("convnet" if info.is_image else "darts-rnn" if info.is_text else "mlp", info)
 
 

@@ -45,7 +45,7 @@ class Neat(Space):
     name: ClassVar[str] = "neat"
     summary: ClassVar[str] = "NEAT: any feed-forward topology together with its weights; nothing is trained"
     paper: ClassVar[str] = "Stanley, Miikkulainen 2002, Evolutionary Computation 10(2)"
-    tasks: ClassVar[tuple[str, ...]] = ("table-classification", "table-regression", "image-classification")
+    tasks: ClassVar[tuple[str, ...]] = ("table-classification", "table-regression", "image-classification", "control")
     is_fitted: ClassVar[bool] = True
 
     inputs: int = 2
@@ -64,7 +64,7 @@ class Neat(Space):
 
     @classmethod
     def for_task(cls, task: TaskInfo) -> Self:
-        """Pixels or columns as inputs, one output for two classes and for a number, else one for each class.
+        """Pixels, columns or an observation's numbers as inputs, one output for two classes or actions and for a number, else one for each.
 
         With more than 8 inputs weights are smaller, so that the sums stay as large, and so are steps, of which all weights take one.
         """

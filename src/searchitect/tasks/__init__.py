@@ -3,6 +3,7 @@
 Start with `load.load_task`, which tells the whole way in its calls; then `task.Task`, what comes of it.
 """
 
+from searchitect.tasks.control import mean_return
 from searchitect.tasks.encoders import ImageEncoder, TableEncoder, encoder_from_json
 from searchitect.tasks.load import load_task
 from searchitect.tasks.losses import State, Targets, batch_loss, imbalance_weights, loss_function, read_batch
@@ -28,6 +29,7 @@ __all__ = [
     "list_images",
     "load_task",
     "loss_function",
+    "mean_return",
     "measure",
     "predictions_frame",
     "preprocess_from_json",

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from searchitect.core import DataError, SettingError, TaskInfo
 from searchitect.core.task import TaskKind
 from searchitect.tasks.arrays import read_dataset, read_npz, read_pair
+from searchitect.tasks.control import is_environment, load_control, refuse_arguments
 from searchitect.tasks.embedded import NAMES, read_embedded, unknown_data
 from searchitect.tasks.encoders import ImageEncoder, TableEncoder, fit_image_encoder, fit_table_encoder
 from searchitect.tasks.losses import imbalance_weights
@@ -52,10 +53,10 @@ def load_task(
             with train/ and test/ (valid/) of class folders; an .npz file with x and y, or x_train, y_train, x_test, y_test; a
             csv, tsv or parquet file; a .txt file, which is a text unless a target makes it a table; a folder with the texts
             train.txt, valid.txt and test.txt; a pandas frame; a pair (X, y) of arrays (2-D: table; 3-D and 4-D: images); a torch Dataset
-            of (image, label).
+            of (image, label); or an environment of Gymnasium, "gym:CartPole-v1".
         target: the column to learn: needed for table files and frames, refused otherwise.
         task: "classification" or "regression", where it should not be guessed; of a text, "words" or "characters".
-        seed: of the split; a text is split by its order.
+        seed: of the split; a text is split by its order, an environment has other episodes.
         valid: fraction of the rows outside test that validate; by default 0.2, at most 10,000 rows; of a text 0.05 of the whole.
         test: fraction of the rows that test; by default 0.25, of a text 0.05. Refused, as valid, where the data bring their own.
 
@@ -63,6 +64,9 @@ def load_task(
         DataError: data that cannot be read or learned from.
         SettingError: an argument outside its range.
     """
+    if is_environment(data):
+        refuse_arguments(target=target, task=task, valid=valid, test=test)
+        return load_control(data, seed)
     if is_text(data, target):
         return load_text(_existing(Path(data)), unit=task, valid=valid, test=test)
     raw = _read(data, target)

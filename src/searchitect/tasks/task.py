@@ -24,9 +24,11 @@ class Part:
 
     Attributes:
         x: encoded inputs: images [N, C, H, W], uint8 or float32; rows [N, encoded columns], float32; or segments of a text, in its
-            order, token codes [N, tokens], int32.
-        y: int64 class numbers, or float32 values in the user's units, [N]; of a text, the token after each, [N, tokens], int32.
-        rows: int64 row numbers in the user's data [N]; of separate arrays, folders and texts, counted through train, valid, test.
+            order, token codes [N, tokens], int32; or of a control task the seeds of episodes [N], int64.
+        y: int64 class numbers, or float32 values in the user's units, [N]; of a text, the token after each, [N, tokens], int32;
+            of a control task, zeros [N].
+        rows: int64 row numbers in the user's data [N]; of separate arrays, folders and texts, counted through train, valid, test;
+            of a control task, the seeds.
     """
 
     x: Tensor
@@ -53,7 +55,9 @@ class Task:
         flips: whether an image in the mirror keeps its label.
         fingerprint: 16 hexadecimal digits of the encoded data and the split.
         notes: what was done to the data, and what a user should know.
-        baseline_score: validation metrics of always answering the class frequencies (the mean, the token frequencies) of training.
+        baseline_score: validation metrics of always answering the class frequencies (the mean, the token frequencies) of training; of a
+            control task, of actions by chance.
+        environment: the id of a control task's environment in Gymnasium.
     """
 
     info: TaskInfo
@@ -70,6 +74,7 @@ class Task:
     fingerprint: str
     notes: tuple[str, ...]
     baseline_score: dict[str, float]
+    environment: str = ""
 
 
 @dataclass(frozen=True)

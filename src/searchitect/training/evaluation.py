@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, interpolate
 
-from searchitect.tasks import State, Task, TextEncoder, measure, read_batch, text_metrics
+from searchitect.tasks import State, Task, TextEncoder, mean_return, measure, read_batch, text_metrics
 
 EVALUATION_BATCH = 512
 TEXT_COLUMNS = 64
@@ -18,10 +18,12 @@ def evaluate(network: nn.Module, task: Task, x: Tensor, y: Tensor, *, side: int 
     Args:
         network: on any device.
         task: gives the preprocessing.
-        x: encoded rows; of a text, segments in their order.
+        x: encoded rows; of a text, segments in their order; of a control task, seeds of episodes, which are played.
         y: what is to be answered, as in `searchitect.tasks.Part`.
         side: pixels to which images are shrunk first.
     """
+    if task.info.is_control:
+        return {"return": mean_return(task.environment, x, lambda seen: predict(network, task, seen))}
     if isinstance(task.encoder, TextEncoder):
         return text_metrics(mean_token_loss(network, task, x, y), task.encoder.unit)
     return measure(task.info, predict(network, task, x, side=side), y, task.target_mean, task.target_std)
@@ -33,7 +35,7 @@ def predict(network: nn.Module, task: Task, x: Tensor, *, side: int | None = Non
     Args:
         network: on any device.
         task: gives the preprocessing; not one of texts, whose outputs are too many to be kept.
-        x: encoded rows.
+        x: encoded rows; of a control task, observations.
         side: pixels to which images are shrunk first.
     """
     device = _device_of(network)

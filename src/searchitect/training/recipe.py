@@ -125,7 +125,14 @@ def default_recipe(info: TaskInfo, *, flips: bool = False, imbalanced: bool = Fa
         info: the task.
         flips: mirrored images keep their labels.
         imbalanced: the task carries class weights.
+
+    Raises:
+        SettingError: for a control task, which has no examples to train on.
     """
+    if info.is_control:
+        raise SettingError(
+            f"{info.name!r} has episodes and no examples that a network could be trained on: search with the recipe 'neat', which trains nothing"
+        )
     if info.is_text:
         return Recipe(
             batch_size=64, learning_rate=0.03, weight_decay=0.0, ema=0.98, keep_best=True, gradient_clip=0.25, restarts=2
