@@ -20,6 +20,12 @@ from searchitect.core import (
 )
 
 CostsOf = Callable[[Architecture, Sequence[str]], Mapping[str, float]]
+RANDOM_ONES = 3
+"""Networks that tell how long a typical training takes."""
+COUNT_SECONDS = 2.0
+"""For counting the multiply-adds of networks before the search: users wait."""
+PROBE_SECONDS = 3.0
+"""After so many no further network is timed."""
 SAMPLES = 24
 DESCENT_SECONDS = 6.0
 
@@ -93,13 +99,28 @@ def find_feasible(space: Space, constraints: Sequence[Constraint], costs_of: Cos
     )
 
 
+def counted(
+    candidates: Sequence[Architecture], count: Callable[[Architecture], float], limit: float = COUNT_SECONDS
+) -> dict[Architecture, float]:
+    """Sizes of the candidates in their order, of as many as a time limit allows; of the first three in any case."""
+    end = time.monotonic() + limit
+    sizes: dict[Architecture, float] = {}
+    for architecture in candidates:
+        if len(sizes) >= RANDOM_ONES and time.monotonic() > end:
+            break
+        sizes[architecture] = count(architecture)
+    return sizes
+
+
 def time_networks(
     estimator: Estimator, job: Job, candidates: Sequence[Architecture], sizes: Callable[[Architecture], float]
 ) -> dict[Architecture, float]:
-    """Train the smallest, the largest and three random candidates for a few steps each, so that mistakes show before the search.
+    """Train three random candidates, the largest and the smallest for a few steps each, so that mistakes show before the search.
+
+    Of slow ones fewer, but at least a random one.
 
     Returns:
-        Architecture -> seconds per epoch, without building and looking at the validation part.
+        Architecture -> seconds per epoch, without building and looking at the validation part; the random ones first.
 
     Raises:
         SpaceError: one cannot be built or run.
@@ -107,8 +128,11 @@ def time_networks(
     ordered = sorted(dict.fromkeys(candidates), key=sizes)
     few, many = (64, 256) if job.task.info.is_text else (64, 576)  # a segment of a text takes longer than a row or an image
     short, long = (min(1.0, rows / job.task.info.train_rows) for rows in (few, many))
-    seconds = {}
-    for architecture in dict.fromkeys([*candidates[:3], ordered[0], ordered[-1]]):
+    seconds: dict[Architecture, float] = {}
+    end = time.monotonic() + PROBE_SECONDS
+    for architecture in dict.fromkeys([*candidates[:RANDOM_ONES], ordered[-1], ordered[0]]):
+        if seconds and time.monotonic() > end:
+            break
         _seconds(estimator, _for_a_while(job, architecture, short))  # warms up: memory, kernels
         overhead = _seconds(estimator, _for_a_while(job, architecture, short))
         whole = _seconds(estimator, _for_a_while(job, architecture, long))

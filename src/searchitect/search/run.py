@@ -25,7 +25,7 @@ from searchitect.search.folder import locked, prepare_folder, write_json
 from searchitect.search.foresight import foresight
 from searchitect.search.loop import Loop, Status, check_estimator_gives
 from searchitect.search.plan import Plan, make_plan, most_macs, without_training
-from searchitect.search.probe import CostsOf, Feasible, cost_measurer, find_feasible, time_networks
+from searchitect.search.probe import RANDOM_ONES, CostsOf, Feasible, cost_measurer, counted, find_feasible, time_networks
 from searchitect.search.record import describe_result, describe_run
 from searchitect.search.setup import Setup
 from searchitect.search.store import Store, open_store
@@ -199,15 +199,15 @@ def _plan(setup: Setup, store: Store, clock: Clock, costs_of: Any) -> Plan:
 def _probe(setup: Setup, feasible: Feasible, costs_of: CostsOf) -> tuple[list[float], float | None]:
     """Seconds per epoch of a few networks that the budget allows, and the most multiply-adds that it allows."""
     job = Job(setup.space, feasible.architectures[0], setup.task, Fidelity(1.0), horizon=1.0)
-    macs = {a: costs_of(a, ["macs"])["macs"] for a in feasible.architectures}
+    macs = counted(feasible.architectures, lambda a: costs_of(a, ["macs"])["macs"])
     trains = setup.estimator if setup.estimator.builds else setup.final_estimator
     assert trains is not None
-    timed = time_networks(trains, job, feasible.architectures, macs.__getitem__)
+    timed = time_networks(trains, job, list(macs), macs.__getitem__)
     limit = most_macs(setup.budget, setup.task.info, [(seconds, macs[a]) for a, seconds in timed.items()])
     if limit is not None and min(macs.values()) > limit:
         limit = None  # nothing would be left: then the final step has fewer epochs
     if limit is None or max(macs.values()) <= limit:
-        seconds = list(timed.values())[:3]  # the random ones
+        seconds = list(timed.values())[:RANDOM_ONES]
     else:
         rate = statistics.median(seconds / macs[a] for a, seconds in timed.items())
         seconds = [rate * m for m in macs.values() if m <= limit]
