@@ -17,8 +17,10 @@ class TaskInfo:
         kind: what goes in and what comes out.
         input_shape: of one example as the network receives it: (channels, height, width) of an image, (columns,) of a table,
             (tokens,) of a text, (numbers,) of an observation in a control task.
-        outputs: how many numbers the network gives: classes, 1 for regression, the size of the vocabulary, for every token, or actions.
-        train_rows: examples in the training part; of a text, segments of so many tokens as ``input_shape`` says; of a control task, episodes.
+        outputs: how many numbers the network gives: classes, actions, 1 for regression, or the size of the vocabulary, for
+            every token.
+        train_rows: examples in the training part; of a text, segments of so many tokens as ``input_shape`` says; of a
+            control task, episodes.
         classes: the names of the classes, or actions, in the order of the outputs; empty for regression.
         columns: names of a table's encoded columns: first the numeric ones, then the categorical ones.
         cardinalities: how many codes each categorical column has, the code 0 (missing or unseen) included. The network receives

@@ -23,7 +23,7 @@ from searchitect.training.evaluation import evaluate, prepared
 from searchitect.training.normalisation import normalisations, recalibrate
 from searchitect.training.recipe import Recipe
 
-RECALIBRATION_ROWS: Final = 256
+RECALIBRATION_ROWS: Final = 128
 """Training rows that statistics of batch normalisation are computed anew from."""
 
 
