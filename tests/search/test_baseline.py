@@ -141,6 +141,15 @@ def test_scores_with_shared_weights_are_said_to_be_no_more_than_that() -> None:
     assert (shared["verdict"], shared["epochs"]) == (alone["verdict"], None)
 
 
+def test_networks_that_are_not_trained_have_no_epochs() -> None:
+    values = [("strategy", 0.5)] * 4 + [("baseline", v) for v in DRAWN]
+    trials = {n: trial(n, origin, v) for n, (origin, v) in enumerate(values)}
+    found = compare_with_random(trials, BEST, "this search", is_trained=False)
+    assert found is not None
+    assert found["epochs"] is None
+    assert "architectures each, judged as built, this search" in found["sentence"]
+
+
 def test_random_search_against_itself_is_rarely_better_or_worse() -> None:
     rng, verdicts = random.Random(0), []
     for _ in range(60):

@@ -13,7 +13,7 @@ LEAST_DRAWS = 4
 
 
 def compare_with_random(
-    trials: Mapping[int, Trial], objective: Objective, own_name: str, *, is_shared: bool = False
+    trials: Mapping[int, Trial], objective: Objective, own_name: str, *, is_shared: bool = False, is_trained: bool = True
 ) -> dict[str, Any] | None:
     """The search against its own random draws, at equal numbers of trials and at the fidelity that all of them share.
 
@@ -25,6 +25,7 @@ def compare_with_random(
         objective: the leading one.
         own_name: of the search, in the sentence.
         is_shared: all were judged with the weights of a supernet, none was trained.
+        is_trained: otherwise they were judged as they are built.
 
     Returns:
         The ``baseline`` part of result.json; ``None`` where there are too few random draws.
@@ -66,7 +67,7 @@ def compare_with_random(
     )
     shown_low, shown_high = sorted((sign * low, sign * high))
     sentence = (
-        f"After {n} architectures each, {_how(fidelity, is_shared)}, {own_name} had reached {objective.metric} {sign * reached:.4f} on validation data; "
+        f"After {n} architectures each, {_how(fidelity, is_shared, is_trained)}, {own_name} had reached {objective.metric} {sign * reached:.4f} on validation data; "
         f"random search is expected to reach {sign * expected:.4f} (95 % interval {shown_low:.4f} to {shown_high:.4f}): {verdict}."
     )
     if guided == 0:
@@ -87,7 +88,7 @@ def compare_with_random(
         "metric": objective.metric,
         "n": n,
         "draws": len(random_values),
-        "epochs": None if is_shared else fidelity.epochs,
+        "epochs": fidelity.epochs if is_trained and not is_shared else None,
         "expected": sign * expected,
         "low": shown_low,
         "high": shown_high,
@@ -110,9 +111,9 @@ def compare_with_random(
     }
 
 
-def _how(fidelity: Fidelity, is_shared: bool) -> str:
+def _how(fidelity: Fidelity, is_shared: bool, is_trained: bool) -> str:
     if not is_shared:
-        return f"at {fidelity.epochs:g} epochs"
+        return f"at {fidelity.epochs:g} epochs" if is_trained else "judged as built"
     return "judged with shared weights" + (
         "" if fidelity.data == 1 else f" on {100 * fidelity.data:.3g} % of the validation data"
     )

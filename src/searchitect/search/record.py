@@ -126,7 +126,8 @@ def describe_result(
     source = loop.trials.get(winner["search_trial"], best) if winner is not None else best
     notes += inheritance_note(loop.trials, source)
     is_shared = setup.prepare is not None
-    baseline = compare_with_random(loop.trials, objective, "this search", is_shared=is_shared) if setup.baseline else None
+    judged = {"is_shared": is_shared, "is_trained": setup.estimator.trains}
+    baseline = compare_with_random(loop.trials, objective, "this search", **judged) if setup.baseline else None
     result: dict[str, Any] = {
         "winner": winner,
         "best_trial": best.id if best is not None else None,
