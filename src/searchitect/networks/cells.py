@@ -6,6 +6,7 @@ rounded up, where the code fails. Torch only: this file is copied into stand-alo
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -160,6 +161,20 @@ class AuxiliaryHead(nn.Module):
 def halved(side: int, times: int) -> int:
     """An image side after ``times`` halvings that round up."""
     return -(-side >> times)  # shifting rounds down, and so the negative up
+
+
+def check_edges(graph: Any, what: str) -> None:
+    """Raise `SpaceError` where edges of a graph are repeated, or do not lead from one of its nodes to a later one.
+
+    Args:
+        graph: ``nodes``, their number, and ``edges``, pairs (from, to) of them.
+        what: the graph is, for the message.
+    """
+    edges = [(source, target) for source, target in graph["edges"]]
+    if len(set(edges)) < len(edges) or any(not 0 <= source < target < graph["nodes"] for source, target in edges):
+        raise SpaceError(
+            f"{what} must have distinct edges, from a node to one of a higher number, all less than {graph['nodes']}"
+        )
 
 
 def check_halvings(info: TaskInfo, halvings: int, what: str, margin: int = 0) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from searchitect.core.errors import SpaceError
 from searchitect.core.task import TaskInfo
-from searchitect.networks.cells import check_halvings
+from searchitect.networks.cells import check_edges, check_halvings
 from searchitect.networks.operations import conv_norm
 
 
@@ -42,12 +42,7 @@ def check_genetic_cnn(spec: Any) -> None:
     if not spec["stages"]:
         raise SpaceError("a spec of the space 'genetic-cnn' must have at least one stage")
     for number, stage in enumerate(spec["stages"]):
-        edges = [(source, target) for source, target in stage["edges"]]
-        if len(set(edges)) < len(edges) or any(not 0 <= source < target < stage["nodes"] for source, target in edges):
-            raise SpaceError(
-                f"stage {number} of a spec of the space 'genetic-cnn' must have distinct edges, from a node to one of a higher number, "
-                f"all less than {stage['nodes']}"
-            )
+        check_edges(stage, f"stage {number} of a spec of the space 'genetic-cnn'")
 
 
 class GeneticStage(nn.Module):

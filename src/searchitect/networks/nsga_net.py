@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from searchitect.core.errors import SpaceError
 from searchitect.core.task import TaskInfo
-from searchitect.networks.cells import check_halvings
+from searchitect.networks.cells import check_edges, check_halvings
 from searchitect.networks.operations import conv_norm
 
 NSGA_BOTTLENECK = 4
@@ -52,12 +52,7 @@ def check_nsga_net(spec: Any) -> None:
     if len(spec["filters"]) < sum(bool(phase["edges"]) for phase in spec["phases"]):
         raise SpaceError(f"a spec of the space 'nsga-net' must have filters for each of its phases, got {spec['filters']!r}")
     for number, phase in enumerate(spec["phases"]):
-        edges = [(source, target) for source, target in phase["edges"]]
-        if len(set(edges)) < len(edges) or any(not 0 <= source < target < phase["nodes"] for source, target in edges):
-            raise SpaceError(
-                f"phase {number} of a spec of the space 'nsga-net' must have distinct edges, from a node to one of a higher number, "
-                f"all less than {phase['nodes']}"
-            )
+        check_edges(phase, f"phase {number} of a spec of the space 'nsga-net'")
 
 
 class NsgaPhase(nn.Module):
