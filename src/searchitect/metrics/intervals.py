@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import ndtr, stdtrit
 
 from searchitect.core.errors import SettingError
 from searchitect.metrics.bootstrap import percentile_interval, resample_places
@@ -62,8 +62,8 @@ def expanded_level(n: int, level: float = 0.95) -> float:
     """The level at which a percentile interval of n numbers is as wide as Student's: above ``level``, equal for n without end."""
     if n < 2:
         return level
-    width = stats.t.ppf((1 + level) / 2, n - 1) * math.sqrt(n / (n - 1))
-    return min(float(2 * stats.norm.cdf(width) - 1), 1 - 1e-9)  # with two numbers it is 1 but for rounding
+    width = stdtrit(n - 1, (1 + level) / 2) * math.sqrt(n / (n - 1))
+    return min(float(2 * ndtr(width) - 1), 1 - 1e-9)  # with two numbers it is 1 but for rounding
 
 
 def mean_interval(scores: Numbers, seed: int = 0) -> Interval:
@@ -116,7 +116,7 @@ def relative_improvement_of_one(found: float, drawn: Numbers, level: float = 0.9
     if len(values) < 2 or not values.mean() > 0:
         raise SettingError(f"at least two random architectures with a mean score above 0 are needed, got {values.tolist()}")
     mean, n = float(values.mean()), len(values)
-    half = float(stats.t.ppf((1 + level) / 2, n - 1) * values.std(ddof=1) * math.sqrt(1 + 1 / n))
+    half = float(stdtrit(n - 1, (1 + level) / 2) * values.std(ddof=1) * math.sqrt(1 + 1 / n))
     return Interval(*(100 * (found - mean + side) / mean for side in (0.0, -half, half)))
 
 

@@ -1,5 +1,6 @@
 """What is looked at before the first training: do the networks of the space run, how fast, and can the limits be met?"""
 
+import math
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -22,10 +23,10 @@ from searchitect.core import (
 CostsOf = Callable[[Architecture, Sequence[str]], Mapping[str, float]]
 RANDOM_ONES = 3
 """Networks that tell how long a typical training takes."""
-COUNT_SECONDS = 2.0
+COUNT_SECONDS = 1.0
 """For counting the multiply-adds of networks before the search: users wait."""
-PROBE_SECONDS = 3.0
-"""After so many no further network is timed."""
+PROBE_SECONDS = 1.5
+"""After so many no further network is timed, but for a training's first use of torch."""
 SAMPLES = 24
 DESCENT_SECONDS = 6.0
 
@@ -129,11 +130,12 @@ def time_networks(
     few, many = (64, 256) if job.task.info.is_text else (64, 576)  # a segment of a text takes longer than a row or an image
     short, long = (min(1.0, rows / job.task.info.train_rows) for rows in (few, many))
     seconds: dict[Architecture, float] = {}
-    end = time.monotonic() + PROBE_SECONDS
+    end = math.inf
     for architecture in dict.fromkeys([*candidates[:RANDOM_ONES], ordered[-1], ordered[0]]):
         if seconds and time.monotonic() > end:
             break
         _seconds(estimator, _for_a_while(job, architecture, short))  # warms up: memory, kernels
+        end = min(end, time.monotonic() + PROBE_SECONDS)
         overhead = _seconds(estimator, _for_a_while(job, architecture, short))
         whole = _seconds(estimator, _for_a_while(job, architecture, long))
         seconds[architecture] = max(whole - overhead, 0.1 * whole) / max(long - short, 0.1 * long)
