@@ -68,6 +68,8 @@ def _run(setup: Setup, store: Store, on_status: Callable[[Status], None]) -> Fou
     clock = Clock(store.fact("spent") or 0.0)
     sessions = [*(store.fact("sessions") or []), {"began": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "workers": setup.workers}]
     store.remember(sessions=sessions)
+    if setup.notice:
+        on_status(Status("preparing", 0, 0, 0, 0, None, clock.now(), setup.budget.seconds, setup.budget.trials, setup.notice))
     on_status(Status("looking at the space", 0, 0, 0, 0, None, clock.now(), setup.budget.seconds, setup.budget.trials))
     costs_of = _cost_measurer(setup)
     plan = _plan(setup, store, clock, costs_of)

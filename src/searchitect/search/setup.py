@@ -37,6 +37,7 @@ class Setup:
         wished_trials: among which a budget is divided; fewer are trained longer.
         max_epochs: of the longest training of the search, where ``fidelity`` has the epochs of the first look; 0: nine times these.
         paper_trials: trials of the paper's own search, whose cost is said before it begins; 0: nothing is said.
+        notice: said before the search begins; empty: nothing.
     """
 
     name: str
@@ -65,3 +66,4 @@ class Setup:
     wished_trials: int = WISHED_TRIALS
     max_epochs: float = 0.0
     paper_trials: int = 0
+    notice: str = ""
