@@ -8,11 +8,9 @@ from statistics import median
 
 from searchitect.core import Objective, SettingError, TaskInfo, Trial
 from searchitect.recipes.composed import Candidates, ComposedRecipe
-from searchitect.recipes.rewards import times_cost
+from searchitect.recipes.rewards import keep_first, times_cost
 from searchitect.spaces.mnasnet import MnasNet
 from searchitect.strategies.compound_scaling import PHI
-
-_FIRST = 10
 
 
 def space(task: TaskInfo) -> MnasNet:
@@ -45,8 +43,8 @@ def efficientnet(
 
     def reward(trial: Trial, objective: Objective) -> float:
         phi, macs = trial.architecture.decisions.get(PHI, 0), trial.metrics["macs"]
-        if len(first) < _FIRST and not phi:
-            first.append(macs)
+        if not phi:
+            keep_first(first, macs)
         return times_cost(objective.value(trial.metrics), macs, 2**phi * (target or median(first or [macs / 2**phi])), w, w)
 
     inner = {"batch": minibatch, "learning_rate": learning_rate, "entropy": entropy}

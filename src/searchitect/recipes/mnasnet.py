@@ -8,10 +8,8 @@ from statistics import median
 
 from searchitect.core import Objective, SettingError, Trial
 from searchitect.recipes.composed import Candidates, ComposedRecipe
-from searchitect.recipes.rewards import times_cost
+from searchitect.recipes.rewards import keep_first, times_cost
 from searchitect.spaces.mnasnet import MnasNet
-
-_FIRST = 10
 
 
 def mnasnet(
@@ -39,8 +37,7 @@ def mnasnet(
     def reward(trial: Trial, objective: Objective) -> float:
         if "latency" not in trial.metrics:
             raise SettingError("the recipe 'mnasnet' needs the latency of each network: add --minimize latency")
-        if len(first) < _FIRST:
-            first.append(trial.metrics["latency"])
+        keep_first(first, trial.metrics["latency"])
         return times_cost(objective.value(trial.metrics), trial.metrics["latency"], target or median(first), alpha, beta)
 
     options = {"batch": minibatch, "learning_rate": learning_rate, "entropy": entropy}

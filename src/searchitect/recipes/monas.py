@@ -8,11 +8,10 @@ from statistics import median
 
 from searchitect.core import COSTS, Objective, SettingError, Trial
 from searchitect.recipes.composed import Candidates, ComposedRecipe
-from searchitect.recipes.rewards import cheap_and_good, mixed, within_cost
+from searchitect.recipes.rewards import cheap_and_good, keep_first, mixed, within_cost
 from searchitect.spaces.monas import Monas
 
 REWARDS = ("mixed", "cost-limit", "accuracy-limit")
-_FIRST = 10
 
 
 def monas(
@@ -56,8 +55,7 @@ def monas(
         if cost not in trial.metrics:
             raise SettingError(f"the recipe 'monas' needs the cost {cost!r} of each network: add --minimize {cost}")
         value, taken = objective.value(trial.metrics), trial.metrics[cost]
-        if len(first) < _FIRST:
-            first.append((value, taken))
+        keep_first(first, (value, taken))
         values, costs = zip(*first, strict=True)
         share = min(1.0, taken / (max(costs) or 1.0))
         if reward == "mixed":

@@ -75,6 +75,7 @@ class CompoundScaling(Strategy):
         self._running: Counter[str] = Counter()  # keys of what runs: of base networks under "", since only their number matters
         self._base_ended = 0
         self._base: tuple[float, Architecture] | None = None  # the best of the first `base_trials`
+        self._grown: dict[str, Architecture] = {}  # the base at phi = 1, by how it grows; empty until the base is settled
         self._scaled: dict[str, float] = {}  # what scaled networks ended with, by key; failures: minus infinity
 
     def propose(self, rng: random.Random) -> Proposal | None:
@@ -86,11 +87,12 @@ class CompoundScaling(Strategy):
         if self._base is None:  # all of them failed
             return self._next_base()
         base = self._base[1]
-        grid = {compound: self.scaled(base, compound, 1) for compound in self.grid}
-        proposal = self._untried(grid.values())
+        if not self._grown:
+            self._grown = {compound: self.scaled(base, compound, 1) for compound in self.grid}
+        proposal = self._untried(self._grown.values())
         if proposal is not None:
             return proposal
-        values = {compound: self._scaled.get(self.space.key(a)) for compound, a in grid.items()}
+        values = {compound: self._scaled.get(self.space.key(a)) for compound, a in self._grown.items()}
         if None in values.values():
             return None
         best = max(self.grid, key=lambda compound: values[compound] or 0.0)
