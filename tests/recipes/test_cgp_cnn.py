@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 
-from searchitect import Architecture, Fidelity, Trial
+from searchitect import Architecture, Fidelity, Job, Trial
 from searchitect.core import Objective, SettingError, TaskInfo
+from searchitect.estimators.from_scratch import FromScratch
 from searchitect.spaces.cgp_cnn import CgpCnn
 from searchitect.strategies.one_plus_lambda import OnePlusLambda
 from searchitect.testing import simulate
 from tests.recipes.composed import recipe_of, strategy_of
+from tests.search.toys import Widths
 from tests.spaces.test_cgp_cnn import active_genes
+from tests.training.examples import table
 
 SMALL = CgpCnn.for_task(TaskInfo("digits", "image-classification", (1, 8, 8), 10, 1000))
 
@@ -37,6 +40,23 @@ def test_its_settings_are_those_of_the_strategy() -> None:
     strategy = searches(SMALL, children=3, mutation_rate=0.2)
     assert (strategy.children, strategy.mutation_rate) == (3, 0.2)
     assert recipe_of("cgp-cnn").make({"children": 3}).cycle == 31
+
+
+def test_a_training_of_fifty_epochs_is_looked_at_after_each_of_the_last_ten_whose_best_is_the_fitness() -> None:
+    made, space = recipe_of("cgp-cnn").make({}), Widths()
+    wide = Architecture({"width": 8, "bias": True})
+    measured = FromScratch(**made.training).evaluate(Job(space, wide, table(), Fidelity(50), horizon=50.0))
+    looks = {look["epoch"]: look["accuracy"] for look in measured.curve}
+    assert {*range(41, 51)} <= set(looks)
+    assert len(looks) < 30
+    trial = Trial(0, wide, space.key(wide), Fidelity(50), 0, metrics=dict(measured.metrics), curve=list(measured.curve))
+    assert made.reward is not None
+    assert made.reward(trial, Objective("accuracy", "max")) == max(looks[epoch] for epoch in range(41, 51))
+
+
+@pytest.mark.parametrize("name", ["cgp-cnn", "nas-rl"])
+def test_the_part_whose_best_counts_is_the_one_that_is_looked_at_closely(name: str) -> None:
+    assert recipe_of(name).make({"end": 0.4}).training == {"close_looks": 0.4}
 
 
 def test_the_fitness_is_the_best_accuracy_of_the_last_ten_of_fifty_epochs() -> None:

@@ -1,10 +1,14 @@
 import statistics
 from collections import Counter
-from typing import Any
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
 
 import pytest
 
-from searchitect.core import SettingError, TrialState
+from searchitect.core import SettingError, Space, TrialState
+from searchitect.core.choosing import Chooser
+from searchitect.spaces.blockqnn import BlockQnn
 from searchitect.spaces.metaqnn import MetaQnn
 from searchitect.strategies.q_learning import SCHEDULES, QLearning, Step, sweep
 from searchitect.testing import CountOnes, ToySpace, simulate, toy_score
@@ -134,6 +138,99 @@ def test_only_a_memory_can_learn_that_two_choices_are_to_be_equal() -> None:
         found.append(sum(a == b for a, b in drawn) / 400)
     assert found[1] == pytest.approx(0.95, abs=0.04)
     assert found[0] < found[1]
+
+
+# --- actions of several choices -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Layers(Space):
+    """Layers, as many as are drawn, each of a kind that asks for more."""
+
+    name: ClassVar[str] = "layers"
+
+    def describe(self, choose: Chooser) -> Any:
+        def numbers(kind: str) -> Any:
+            return {"op": kind, "kernel": choose("kernel", range(4)), "from": choose.some("from", range(3), 2)}
+
+        return choose.repeat("layers", 1, 2, lambda _: choose("kind", {kind: partial(numbers, kind) for kind in ("a", "b")}))
+
+
+def block(kernel: int) -> Any:
+    """Two layers that differ in the kernel of the second, and the end."""
+    return BlockQnn(layers=6).from_codes([(1, 1, 1, 0, 0), (2, 1, kernel, 1, 0), (3, 1, 1, 2, 0), (4, 7, 0, 0, 0)])
+
+
+def steps_of(space: Space, architecture: Any, **options: Any) -> list[tuple[tuple[str, ...], Step]]:
+    """Each step with its state."""
+    strategy = QLearning(space, SCORE, **options)
+    steps = strategy._steps(strategy._picks.read(space, architecture))
+    return [(next(state for state, row in strategy._values.items() if row is step.row), step) for step in steps]
+
+
+def test_a_state_of_blockqnn_is_the_whole_code_before() -> None:
+    states = {}
+    for kernel in (1, 3, 5):
+        for joint in (False, True):
+            steps = steps_of(BlockQnn(layers=6), block(kernel), joint=joint)
+            states[kernel, joint] = [state for state, _ in steps if state[0].startswith('["block/3')]
+    assert states[1, False] == states[3, False] == states[5, False]  # the pick before is the predecessor, whatever the kernel
+    firsts = {states[kernel, True][0] for kernel in (1, 3, 5)}
+    assert len(firsts) == 3
+    for state in firsts:  # type, kernel and predecessor of layer 2, none of layer 1
+        assert [pick.split('"')[1] for pick in state[1:]] == ["block/2", "block/2/conv/kernel", "block/2/conv/from"]
+    last = states[3, True][-1]  # the predecessor of layer 3: the code before, and what was picked of this one
+    assert [pick.split('"')[1] for pick in last] == [
+        *("block/3/conv/from", "block/2", "block/2/conv/kernel", "block/2/conv/from"),
+        *("block/3", "block/3/conv/kernel"),
+    ]
+
+
+def test_each_code_of_blockqnn_has_one_share_of_the_reward() -> None:
+    steps = [step for _, step in steps_of(BlockQnn(layers=6), block(3), joint=True)]
+    # layer 1 has one predecessor to take, which is no pick
+    assert [step.ends for step in steps] == [False, True, False, False, True, False, False, True, True]
+    rows = [[0.0] * len(step.row) for step in steps]
+    sweep([step._replace(row=row) for step, row in zip(steps, rows, strict=True)], 0.8, learning_rate=1.0, shaped=True)
+    # T = 4, the terminal included: before each code the shares that are left
+    values = [row[step.place] for row, step in zip(rows, steps, strict=True)]
+    assert values == pytest.approx([0.8, 0.8, 0.6, 0.6, 0.6, 0.4, 0.4, 0.4, 0.2])
+    alone = [step for _, step in steps_of(BlockQnn(layers=6), block(3))]
+    assert all(step.ends for step in alone)
+
+
+def test_an_action_of_several_choices_is_random_as_a_whole() -> None:
+    space = Layers()
+    layer = {"layers/0/kind": "b", "layers/0/kind/b/kernel": 2, "layers/0/kind/b/from": [0, 2]}
+    best = space.decide({"layers": 1, **layer})
+    found = []
+    for joint in (True, False):
+        strategy = QLearning(
+            space, SCORE, expected_trials=1, learning_rate=1.0, memory=1, joint=joint, avoid_duplicates=False, replays=1
+        )
+        strategy.tell(trial_of(space, best, 0.9))
+        drawn = [strategy.ask().architecture for _ in range(1500)]  # type: ignore[union-attr]
+        found.append(sum(architecture == best for architecture in drawn) / 1500)
+    number = 0.9 + 0.1 / 2  # the length is an action of its own
+    assert found[0] == pytest.approx(number * (0.9 + 0.1 / (2 * 4 * 3)), abs=0.03)
+    assert found[1] == pytest.approx(
+        number * (0.9 + 0.1 / 2) * (0.9 + 0.1 / 4) * (0.9 + 0.1 * 2 / 3) * (0.9 + 0.1 / 2), abs=0.04
+    )
+
+
+def test_the_layers_of_a_list_are_no_part_of_its_length() -> None:
+    architecture = Layers().decide(
+        {
+            "layers": 2,
+            **{f"layers/{i}/kind": "a" for i in range(2)},
+            **{f"layers/{i}/kind/a/kernel": i for i in range(2)},
+            **{f"layers/{i}/kind/a/from": [0, 1] for i in range(2)},
+        }
+    )
+    steps = steps_of(Layers(), architecture, joint=True, memory=1)
+    assert [step.ends for _, step in steps] == [True, *(False, False, False, True) * 2]
+    assert len(steps[5][0]) == 1 + 4  # the second layer's state holds the first one, and not the length
+    assert len(steps[1][0]) == 1 + 1
 
 
 def test_accuracies_are_taken_as_they_are_and_other_units_are_rescaled() -> None:

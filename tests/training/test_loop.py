@@ -300,6 +300,16 @@ def test_it_looks_as_often_as_asked_but_not_more_than_once_an_epoch(looks: int) 
     assert len(outcome.curve) == min(looks, 4)
 
 
+@pytest.mark.parametrize(
+    ("part", "epochs"),
+    [(0.0, [5, 10]), (0.1, [5, 10]), (0.3, [5, 8, 9, 10]), (0.5, [5, 6, 7, 8, 9, 10]), (1.0, [*range(1, 11)])],
+)
+def test_the_last_part_of_a_training_can_be_looked_at_after_every_epoch(part: float, epochs: list[int]) -> None:
+    task = images()
+    outcome = train(network_for(task), task, replace(PLAIN, close_looks=part), Span(10, looks=2))
+    assert [look["epoch"] for look in outcome.curve] == epochs
+
+
 @pytest.mark.parametrize("resumable", [True, False])
 def test_the_optimizer_is_kept_only_where_the_training_goes_on(resumable: bool, tmp_path: Path) -> None:
     task = images()

@@ -25,7 +25,7 @@ def cgp_cnn(*, children: int = 2, mutation_rate: float = 0.05, end: float = 0.2)
         return best_of_the_end(trial, objective, end)
 
     options = {"children": children, "mutation_rate": mutation_rate}
-    return Candidates("one-plus-lambda", options, reward, cycle=1 + 10 * children)
+    return Candidates("one-plus-lambda", options, reward, {"close_looks": end}, cycle=1 + 10 * children)
 
 
 RECIPE = ComposedRecipe(

@@ -26,7 +26,7 @@ RECIPE = SharedWeightsRecipe(
         "candidates": 10,
     },
     paper_silent=("share",),
-    paper_space={"layers": 24, "channels": 96},
-    paper_supernet={"layers": 12, "channels": 36},
+    paper_space={"layers": 12, "channels": 96, "dropout": 0.5},  # those of the supernet: a chain cannot be stacked anew
+    paper_supernet={"channels": 36, "dropout": 0.1},
     normalisation="batch",
 )

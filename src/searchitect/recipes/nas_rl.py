@@ -5,8 +5,9 @@ Zoph, Le 2017, "Neural Architecture Search with Reinforcement Learning", https:/
 
 import math
 
-from searchitect.core import Objective, Trial
+from searchitect.core import Objective, SettingError, Trial
 from searchitect.recipes.composed import PLAIN, Candidates, ComposedRecipe
+from searchitect.recipes.recipe import check_counts
 from searchitect.recipes.rewards import best_of_the_end
 from searchitect.spaces.nas_rl import NasRl
 
@@ -27,9 +28,15 @@ def nas_rl(
         learning_rate: of Adam on the controller's weights theta.
         baseline_decay: of the average of earlier rewards, b.
         entropy: weight of the policy's entropy.
-        power: the reward is the accuracy to this power; on texts it is 80 divided by the square of the perplexity.
-        end: the accuracy is the best one in this last part of a training: 5 of the paper's 50 epochs.
+        power: the reward is the accuracy to this power, above 0; on texts it is 80 divided by the square of the perplexity.
+        end: the accuracy is the best one in this last part of a training, in [0, 1]: 5 of the paper's 50 epochs; 0: that at its end.
     """
+
+    check_counts("nas-rl", children=children)
+    if not 0 < power < math.inf:
+        raise SettingError(f"power of the recipe 'nas-rl' must be above 0, got {power}; the paper has 3")
+    if not 0 <= end <= 1:
+        raise SettingError(f"end of the recipe 'nas-rl' must lie in [0, 1], a part of a training, got {end}; the paper has 0.1")
 
     def reward(trial: Trial, objective: Objective) -> float:
         best = best_of_the_end(trial, objective, end)
@@ -38,7 +45,7 @@ def nas_rl(
         return math.copysign(abs(best) ** power, best)  # a score below 0, such as an R2, keeps its place
 
     options = {"batch": children, "learning_rate": learning_rate, "baseline_decay": baseline_decay, "entropy": entropy}
-    return Candidates("reinforce", options, reward, cycle=2 * children)
+    return Candidates("reinforce", options, reward, {"close_looks": end}, cycle=2 * children)
 
 
 RECIPE = ComposedRecipe(

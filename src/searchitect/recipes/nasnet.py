@@ -4,6 +4,7 @@ Zoph, Vasudevan, Shlens, Le 2018, "Learning Transferable Architectures for Scala
 """
 
 from searchitect.recipes.composed import PLAIN, Candidates, ComposedRecipe
+from searchitect.recipes.recipe import check_counts
 from searchitect.spaces.nasnet import Nasnet
 
 
@@ -25,6 +26,7 @@ def nasnet(
         entropy: weight of the policy's entropy.
         clip, passes: of proximal policy optimisation.
     """
+    check_counts("nasnet", minibatch=minibatch, passes=passes)
     options = {
         "batch": minibatch,
         "learning_rate": learning_rate,

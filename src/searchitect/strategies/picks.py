@@ -27,10 +27,14 @@ class Site:
     Attributes:
         name: follows from the path, the options and the number of the pick alone; equal names have equal options.
         weights: of each option; drawing in proportion to them, among those in reach, is the space's own uniform draw.
+        path: of the choice.
+        holds_choices: whether further choices may lie inside an option, whose paths then begin with this one; not for numbers.
     """
 
     name: str
     weights: tuple[float, ...]
+    path: str = ""
+    holds_choices: bool = True
 
 
 class Pick(NamedTuple):
@@ -108,21 +112,21 @@ class Picks:
                 name = canonical_json([path, k, list(labels)])
         plan = self._plans.get(name)
         if plan is None:
-            plan = self._plans[name] = _make_plan(name, domain)
+            plan = self._plans[name] = _make_plan(path, name, domain)
         return plan
 
 
-def _make_plan(name: str, domain: Domain) -> _Plan:
+def _make_plan(path: str, name: str, domain: Domain) -> _Plan:
     match domain:
         case OneDomain(labels):
-            return _Plan((Site(name, (1.0,) * len(labels)),), len(labels))
+            return _Plan((Site(name, (1.0,) * len(labels), path),), len(labels))
         case SomeDomain(labels, k):
             n = len(labels)
             # an option's weight: how many sets go on with it; at least 1, also where it is out of reach
             weights = [[float(max(math.comb(n - 1 - p, k - 1 - pick), 1)) for p in range(n)] for pick in range(k)]
-            return _Plan(tuple(Site(f"{name} {pick}", tuple(weights[pick])) for pick in range(k)), n)
+            return _Plan(tuple(Site(f"{name} {pick}", tuple(weights[pick]), path) for pick in range(k)), n)
     bins, shares = _bins(domain)
-    return _Plan((Site(name, tuple(shares)),), len(bins), tuple(bins))
+    return _Plan((Site(name, tuple(shares), path, holds_choices=False),), len(bins), tuple(bins))
 
 
 def _bins(domain: NumberDomain) -> tuple[list[NumberDomain], list[float]]:

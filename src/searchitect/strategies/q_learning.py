@@ -1,12 +1,13 @@
 """Q-learning over the decisions: a table of how good each option is in each state, learned from replayed experience.
 
 Baker, Gupta, Naik, Raskar 2017, "Designing Neural Network Architectures using Reinforcement Learning",
-https://arxiv.org/abs/1611.02167, Algorithms 1 to 3 and the epsilon schedule of section 4.3. With ``shaped``: Zhong, Yan, Wu, Shao, Liu 2018, "Practical Block-wise Neural Network
-Architecture Generation", https://arxiv.org/abs/1708.05552.
+https://arxiv.org/abs/1611.02167, Algorithms 1 to 3 and the epsilon schedule of section 4.3. With ``shaped`` and ``joint``:
+Zhong, Yan, Wu, Shao, Liu 2018, "Practical Block-wise Neural Network Architecture Generation", https://arxiv.org/abs/1708.05552.
 
 Differs from the paper:
-1. Any space. A state is the choice that is to be made, which a space names, and the last decisions (``memory``). The paper's is the layer before, the
-   depth, and the binned size, written for its own space; here that space's names hold the depth and the size.
+1. Any space. A state is the choice that is to be made, which a space names, and the last actions (``memory``). The paper's is
+   the layer before, the depth, and the binned size, written for its own space; here that space's names hold the depth and the
+   size. An action of several choices (``joint``) has a row for each of them; BlockQNN's table has one for all combinations.
 2. The schedule is shortened to the expected number of trials; its proportions are the paper's.
 3. A reward is taken as it is while all of them lie in [0, 1], as accuracies do; otherwise it is rescaled by the lowest and the highest so far, anew
    at each replay. The paper has accuracies only.
@@ -46,24 +47,58 @@ _INITIAL: Final = 0.5
 
 
 class Step(NamedTuple):
-    """An action: ``place`` of the options [``first``, ``stop``) in the state whose values are ``row``."""
+    """A pick: ``place`` of the options [``first``, ``stop``) in the state whose values are ``row``; ``ends``: the last of an action."""
 
     row: list[float]
     first: int
     stop: int
     place: int
+    ends: bool = True
 
 
 def sweep(steps: Sequence[Step], reward: float, learning_rate: float, shaped: bool = False) -> None:
     """Update the values of one episode, the last step first, so that the reward reaches the first one in a single pass.
 
-    The discount is 1. Only the last step is rewarded; ``shaped``: every step has an equal share of the reward.
+    The discount is 1. Only the last step is rewarded; ``shaped``: every action has an equal share of the reward, paid at its end.
     """
-    share = reward / max(1, len(steps)) if shaped else 0.0
-    target = share if shaped else reward
-    for row, first, stop, place in reversed(steps):
-        row[place] += learning_rate * (target - row[place])
-        target = share + max(row[first:stop])
+    share = reward / max(1, sum(step.ends for step in steps))
+    paid, value = share if shaped else reward, 0.0
+    for place in range(len(steps) - 1, -1, -1):
+        step = steps[place]
+        step.row[step.place] += learning_rate * (paid + value - step.row[step.place])
+        value = max(step.row[step.first : step.stop])
+        paid = share if shaped and place and steps[place - 1].ends else 0.0
+
+
+class Past:
+    """What an episode has taken so far, action by action.
+
+    Args:
+        memory: how many of the last actions a state holds, beside the choice to be made and the picks of an action that is begun.
+        joint: whether the picks of a choice and of those inside its option are one action; otherwise each pick is one.
+    """
+
+    def __init__(self, memory: int, joint: bool) -> None:
+        self._memory, self._joint = memory, joint
+        self._head: Site | None = None
+        self._actions: list[list[str]] = []
+
+    def goes_on(self, site: Site) -> bool:
+        """Whether a pick at ``site`` belongs to the action that is begun."""
+        head = self._head
+        return self._joint and head is not None and head.holds_choices and f"{site.path}/".startswith(f"{head.path}/")
+
+    def state(self, site: Site) -> tuple[str, ...]:
+        """The state in which a pick is made at ``site``."""
+        ended = len(self._actions) - self.goes_on(site)
+        return (site.name, *(pick for action in self._actions[max(ended - self._memory, 0) :] for pick in action))
+
+    def add(self, site: Site, place: int) -> None:
+        """Take ``place`` at ``site``."""
+        if not self.goes_on(site):
+            self._head = site
+            self._actions.append([])
+        self._actions[-1].append(f"{site.name}={place}")
 
 
 class QLearning(Strategy):
@@ -77,8 +112,10 @@ class QLearning(Strategy):
         learning_rate: alpha in the paper, in (0, 1].
         replays: K in the paper, how many remembered episodes are learned from after each trial.
         schedule: of epsilon: "metaqnn" or "blockqnn", each in its own proportions.
-        shaped: whether every step of an episode has an equal share of its reward, as in BlockQNN; otherwise the last one has all of it.
-        memory: how many of the last picks belong to the state, beside the choice to be made; 0 is one table row per choice.
+        shaped: whether every action of an episode has an equal share of its reward, as in BlockQNN; otherwise the last one has all.
+        memory: how many of the last actions belong to the state, beside the choice to be made; 0 is one table row per choice.
+        joint: whether a choice and those inside the option that is taken are one action, such as a layer with its kernel and its
+            inputs: random as a whole, with one share of a shaped reward, remembered as a whole. Otherwise each pick is an action.
         avoid_duplicates: redraw an architecture that was proposed before (up to 20 times, then draw at random). The paper draws it
             again and reuses its score, which is free in a search, but not in the usual simulations.
     """
@@ -97,6 +134,7 @@ class QLearning(Strategy):
         schedule: str = "metaqnn",
         shaped: bool = False,
         memory: int = 1,
+        joint: bool = False,
         avoid_duplicates: bool = True,
     ) -> None:
         super().__init__(space, objectives, seed=seed)
@@ -111,7 +149,7 @@ class QLearning(Strategy):
             raise SettingError(f"memory must be at least 0, got {memory}; 1 is usual")
         self.learning_rate = learning_rate
         self.replays = replays
-        self.memory = memory
+        self.memory, self.joint = memory, joint
         self.schedule, self.shaped = SCHEDULES[schedule], shaped
         totals = list(accumulate(count for _, count in self.schedule))
         self._ends = [total * expected_trials / totals[-1] for total in totals]
@@ -128,7 +166,7 @@ class QLearning(Strategy):
         return self.schedule[min(bisect_right(self._ends, len(self._judged)), len(self.schedule) - 1)][0]
 
     def propose(self, rng: random.Random) -> Proposal | None:
-        """At each pick, with probability epsilon a random option, else the best; ties are broken at random."""
+        """At each action, with probability epsilon random options, else the best; ties are broken at random."""
         if self.epsilon >= 1:  # wholly random
             return self._seen.propose(None, rng)
         return propose_new(lambda: self._draw(rng), self._seen, rng)
@@ -158,32 +196,34 @@ class QLearning(Strategy):
         ]
 
     def _draw(self, rng: random.Random) -> Architecture:
-        epsilon = self.epsilon
-        taken: list[str] = []
+        epsilon, past = self.epsilon, Past(self.memory, self.joint)
+        is_random = False
 
         def take(site: Site, first: int, stop: int) -> int:
-            row = self._values.get(self._state(site, taken), [_INITIAL] * len(site.weights))
-            if rng.random() < epsilon:
+            nonlocal is_random
+            row = self._values.get(past.state(site), [_INITIAL] * len(site.weights))
+            if not past.goes_on(site):
+                is_random = rng.random() < epsilon
+            if is_random:
                 place = rng.choices(range(first, stop), site.weights[first:stop])[0]
             else:
                 best = max(row[first:stop])
                 place = rng.choice([p for p in range(first, stop) if row[p] == best])
-            taken.append(f"{site.name}={place}")
+            past.add(site, place)
             return place
 
         return self._picks.draw(self.space, take, rng)
 
     def _steps(self, picks: Sequence[Pick]) -> list[Step]:
-        taken: list[str] = []
-        steps = []
+        past = Past(self.memory, self.joint)
+        steps: list[Step] = []
         for site, first, stop, place in picks:
-            row = self._values.setdefault(self._state(site, taken), [_INITIAL] * len(site.weights))
+            row = self._values.setdefault(past.state(site), [_INITIAL] * len(site.weights))
+            if past.goes_on(site):
+                steps[-1] = steps[-1]._replace(ends=False)
             steps.append(Step(row, first, stop, place))
-            taken.append(f"{site.name}={place}")
+            past.add(site, place)
         return steps
-
-    def _state(self, site: Site, taken: Sequence[str]) -> tuple[str, ...]:
-        return (site.name, *taken[max(len(taken) - self.memory, 0) :])
 
     def _rescaled(self, reward: float) -> float:
         low, high = self._rewards.lowest, self._rewards.highest

@@ -101,7 +101,8 @@ class Span:
         refit: train on training and validation part together; nothing is measured.
         resumable: keep the optimizer's state in the checkpoint, which makes it three times as large.
         valid_rows: of the validation part that are looked at, the same ones for every training of a task; ``None``: all.
-        looks: how often to look at the validation part, the last look included; at most once an epoch or half a training.
+        looks: how often to look at the validation part, the last look included; at most once an epoch or half a training. The training's
+            ``close_looks`` come on top.
     """
 
     epochs: float
@@ -211,7 +212,7 @@ class _Training:
                 self._look()
                 if not self._is_better_than_guessing():
                     return self._fail("its accuracy after the first epoch was no better than guessing")
-            if self.step == self.last or (self.step % self.look_every == 0 and self.last - self.step >= self.look_every // 2):
+            if self._is_to_be_looked_at():
                 self._look()
                 if self._is_hopeless():
                     self._end(TrialState.PRUNED, "hopeless: after half of its training no better than ignoring the input")
@@ -339,6 +340,12 @@ class _Training:
             self._end(TrialState.PRUNED, CUT_SHORT)
             return True
         return False
+
+    def _is_to_be_looked_at(self) -> bool:
+        """At the end, at equal distances before it, and after each epoch of the part that is looked at closely."""
+        left, per_epoch = self.last - self.step, self.batches.per_epoch
+        is_close = self.step % per_epoch == 0 and left < self.recipe.close_looks * self.last
+        return left == 0 or is_close or (self.step % self.look_every == 0 and left >= self.look_every // 2)
 
     def _is_at_first_epoch(self) -> bool:
         """Whether the first of several epochs is over, and it is to be seen if it taught classes."""

@@ -33,6 +33,8 @@ class Recipe:
         recalibrate: steps of a training below which statistics of batch normalisation are computed anew, from training data, for every look:
             running averages lag behind weights that still move fast; 0: never. Of texts: never.
         keep_best: keep the weights of the look at the validation part with the best score, ties by loss, not those of the last one.
+        close_looks: the last part of a training, in [0, 1], in which the validation part is looked at after every epoch, however few looks
+            there are before: for a score that is the best of the last epochs. A look takes time.
         gradient_clip: largest norm of the gradient; 0: not clipped.
         auxiliary: weight of the auxiliary classifier's loss; 0: the network is built without one. Networks that have none ignore it.
         drop_path: probability of leaving out a path at the end of the schedule, to which it rises linearly from 0, in [0, 1).
@@ -61,6 +63,7 @@ class Recipe:
     ema: float = 0.0
     recalibrate: int = 0
     keep_best: bool = False
+    close_looks: float = 0.0
     gradient_clip: float = 5.0
     auxiliary: float = 0.0
     drop_path: float = 0.0
@@ -85,6 +88,7 @@ class Recipe:
             "mixup": (0, 100),
             "ema": (0, 0.99999),
             "recalibrate": (0, 2**40),
+            "close_looks": (0, 1),
             "gradient_clip": (0, 1e6),
             "auxiliary": (0, 100),
             "drop_path": (0, 0.99),
