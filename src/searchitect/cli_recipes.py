@@ -1,5 +1,6 @@
 """What ``searchitect show RECIPE`` prints."""
 
+import random
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +38,11 @@ def describe_recipe(name: str) -> Iterator[str]:
         if sizes:
             yield from _table(f"sizes of {title}", _sizes(space, sizes))
     if isinstance(recipe, ComposedRecipe) and recipe.paper_training:
-        yield from _table("training of candidates", _training(recipe))
+        own = _own_training(space)
+        yield from _table("training of candidates", _training(recipe, own))
+        if own:
+            shown = "the first" if hasattr(space, "start") else "a random"
+            yield f"  {' and '.join(own)} are each architecture's own, whatever the preset: here those of {shown} one"
     yield f"search:     searchitect search DATA --recipe {name}"
     yield f"the paper's numbers, which take long on a CPU: searchitect search DATA --recipe {name} --preset paper"
 
@@ -51,12 +56,19 @@ def _how_it_searches(recipe: "ComposedRecipe") -> Iterator[str]:
     yield f"estimator:  {recipe.estimator}"
 
 
-def _training(recipe: "ComposedRecipe") -> list[tuple[str, Any, Any]]:
-    """What the paper changes, beside the usual training of small images and the recipe's own changes."""
+def _training(recipe: "ComposedRecipe", own: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """What the paper changes, beside the usual training of small images and the recipe's own changes; over both what an architecture has of its ``own``."""
     from searchitect.training.recipe import default_recipe
 
     usual = default_recipe(_SHOWN[recipe.tasks[0]]).with_settings(recipe.make({}).training).to_json()
-    return [(name, usual[name], value) for name, value in recipe.paper_training.items()]
+    return [(name, own.get(name, usual[name]), value) for name, value in {**recipe.paper_training, **own}.items()]
+
+
+def _own_training(space: Space) -> Mapping[str, Any]:
+    """What architectures of the space decide of their training, with the values of one of them."""
+    spec = space.first(random.Random(0)).spec
+    found: Mapping[str, Any] = spec.get("training", {}) if isinstance(spec, dict) else {}
+    return found
 
 
 def _method(recipe: "Recipe") -> str:

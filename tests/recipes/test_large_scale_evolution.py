@@ -92,6 +92,8 @@ def test_a_strategy_without_a_start_begins_with_draws() -> None:
     asked = strategy.ask()
     assert asked is not None
     assert asked.architecture.decisions
+    assert asked.is_random
+    assert not asked.is_start
 
 
 def settings() -> dict[str, Any]:
@@ -119,6 +121,8 @@ def test_the_final_network_goes_on_from_inherited_weights(tmp_path: Path, monkey
     out = tmp_path / "run"
     result = search((task.train.x.numpy(), task.train.y.numpy()), out=out, **settings())
     searched = [t for t in result.trials if t.origin != "final"]
+    # linear classifiers are neither drawn nor chosen by score
+    assert [t.origin for t in searched] == ["start"] * 3 + ["strategy"] * 11
     heirs = [t for t in searched if t.inherit]
     assert len(heirs) == 14 - 3
     assert all(0 <= t.metrics["inherited"] <= 1 for t in heirs if t.state is TrialState.COMPLETE)

@@ -87,10 +87,22 @@ def test_a_run_judges_networks_as_they_are_and_exports_the_winner(tmp_path: Path
         }
     assert (tmp_path / "run" / "model.py").exists()
     # the first generation is of minimal networks; random search draws others beside it
-    own = [trial.architecture.spec for trial in result.trials if trial.origin == "strategy"]
+    own = [trial.architecture.spec for trial in result.trials if trial.origin == "start"]
     drawn = [trial.architecture.spec for trial in result.trials if trial.origin == "baseline"]
-    assert all(not spec["hidden"] for spec in own[:12])
+    assert len(own) == 12
+    assert all(not spec["hidden"] for spec in own)
     assert any(spec["hidden"] for spec in drawn)
+    children = [trial for trial in result.trials if trial.origin == "strategy"]
+    assert children
+    assert all(trial.parent is not None for trial in children)
+
+
+def test_a_run_of_less_than_one_generation_claims_no_choice_by_score(tmp_path: Path) -> None:
+    result = search("xor", recipe="neat", budget="30trials", out=tmp_path / "run")  # of 150 that evolution begins with
+    assert {trial.origin for trial in result.trials} == {"start", "baseline", "final"}
+    said = result.summary["baseline"]
+    assert "says nothing about the strategy. None of these architectures was chosen by score yet." in said["sentence"]
+    assert said["medians"] is None
 
 
 def test_ten_classes_and_images_run(tmp_path: Path) -> None:

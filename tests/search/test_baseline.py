@@ -130,6 +130,19 @@ def test_a_search_that_was_not_guided_yet_admits_it() -> None:
     assert "says nothing" not in run([0.9] * 8, DRAWN)["sentence"]
 
 
+def test_what_a_strategy_begins_with_is_its_own_but_not_chosen_by_score() -> None:
+    """Such as the smallest networks, or the genomes of a first generation: no uniform draws either."""
+    starts = {n: trial(n, "start", 0.9) for n in range(20)}
+    starts |= {20 + n: trial(20 + n, "baseline", v) for n, v in enumerate(DRAWN)}
+    found = compare_with_random(starts, BEST, "this search")
+    assert found is not None
+    assert (found["draws"], found["search_best"], found["medians"]) == (8, 0.9, None)
+    assert found["sentence"].endswith("says nothing about the strategy. None of these architectures was chosen by score yet.")
+    found = compare_with_random(starts | {28 + n: trial(28 + n, "strategy", 0.95) for n in range(5)}, BEST, "this search")
+    assert found is not None
+    assert "None of the first 8 was chosen by score. The 5 architectures chosen by score have a" in found["sentence"]
+
+
 def test_scores_with_shared_weights_are_said_to_be_no_more_than_that() -> None:
     trials = {n: trial(n, "random" if n < 8 else "strategy", 0.05 * n) for n in range(16)}
     alone, shared = (compare_with_random(trials, BEST, "this search", is_shared=is_shared) for is_shared in (False, True))

@@ -131,6 +131,27 @@ def test_odd_genes_are_divided_by_the_size_of_large_genomes_alone() -> None:
     assert SPACE.distance(large[2], large[1], 1, 1, 1) == 2 / 20
 
 
+def test_founders_are_equally_far_apart_whatever_the_number_of_inputs() -> None:
+    """Uniform in [-2.5, 2.5], weights differ by 5 / 3 on average, of which the paper counts 0.4."""
+    for shape in ((2,), (1, 8, 8), (3, 16, 16)):
+        space = Neat.for_task(TaskInfo("rows", "table-classification", shape, 10, 100))
+        rng = random.Random(0)
+        found = [space.distance(space.founder(rng), space.founder(rng), 1, 1, 0.4) for _ in range(20)]
+        assert sum(found) / 20 == pytest.approx(0.4 * 5 / 3, rel=0.1)
+
+
+def test_a_change_of_structure_counts_as_much_in_a_genome_of_many_inputs() -> None:
+    """Links of a minimal genome, which all have, tell nothing: up to 16 further ones N is 1, as up to 19 in all with two inputs."""
+    for space in (Neat(), Neat(inputs=64, outputs=10, reach=0.884)):
+        rng, mark = random.Random(0), numbers(1000)
+        founder = genome = space.founder(rng)
+        for changes in range(1, 11):
+            genome = space.add_node(genome, rng, mark)
+            added = 2 * changes
+            assert len(genome["links"]) == len(founder["links"]) + added
+            assert space.distance(founder, genome, 1, 1, 0.4) == added / (1 if 3 + added < 20 else 3 + added)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_a_genome_is_at_no_distance_from_itself_and_its_own_child_but_for_what_is_enabled(seed: int) -> None:
     genome = grown(seed)

@@ -37,6 +37,7 @@ def test_without_numbers_it_is_the_enumeration() -> None:
     space = CountOnes(7)
     trials = simulate(Grid(space, SCORE), lambda spec, _: sum(spec), 200)
     assert [trial.architecture for trial in trials] == list(space.enumerate())
+    assert {trial.origin for trial in trials} == {"start"}  # chosen by no score
 
 
 def test_shuffled_it_is_the_same_set_in_an_order_of_the_seed() -> None:

@@ -2,12 +2,13 @@
 
 import math
 import random
+from inspect import signature
 from itertools import chain, pairwise
 from typing import Any
 
 import pytest
 
-from searchitect.core import Objective, SettingError
+from searchitect.core import Objective, SettingError, TaskInfo
 from searchitect.networks.neat import neat_layers
 from searchitect.spaces.neat import ENABLED, NUMBER, SOURCE, TARGET
 from searchitect.spaces.neat import Neat as Genomes
@@ -126,12 +127,21 @@ def test_the_champion_of_a_large_species_is_copied() -> None:
     assert not any(genome in found[1] for genome in found[0])
 
 
+@pytest.mark.parametrize(("members", "is_copied"), [(5, False), (6, True)])
+def test_a_species_is_large_from_six_members_on(members: int, is_copied: bool) -> None:
+    """Section 4.1: of each species with more than five."""
+    # one species, and no child is like its parents
+    options = {"threshold": 1e6, "reweighed": 1.0, "add_node": 0, "add_link": 0}
+    _, found = generations(4, lambda genome, _: genome["links"][0][3], population_size=members, **options)
+    for before, after in pairwise(found):
+        assert (max(before, key=lambda genome: genome["links"][0][3]) in after) == is_copied
+
+
 def test_a_species_without_progress_dies_out_and_the_search_refocuses_on_two() -> None:
     strategy, _ = generations(30, lambda *_: 1.0, add_node=0.3, stagnation=3, threshold=1.0)
     # the last progress was made in the first generation, so that two refocused in the 22nd
     assert strategy._best == 1.0
-    fertile = strategy._fertile()
-    assert 1 <= len(fertile) <= 2 or all(strategy.generation - one.progress < 3 for one in fertile)
+    assert (strategy.generation, strategy._progress) == (30, 22)
     old, young = species(5.0, progress=1), species(4.0, progress=28)
     strategy.species, strategy.generation, strategy._progress = [old, young], 30, 29
     assert strategy._fertile() == [young]
@@ -140,6 +150,94 @@ def test_a_species_without_progress_dies_out_and_the_search_refocuses_on_two() -
     strategy.species, strategy._progress = [young, species(3.0, progress=29), old], 9
     assert strategy._fertile() == [old, young]
     assert old.progress == strategy._progress == 30
+
+
+def test_twenty_generations_without_progress_are_not_too_many_and_fifteen_of_a_species_are() -> None:
+    strategy = Neat(SPACE, SCORE)
+    strategy.generation = 30
+    strategy.species = [species(5.0 - place, progress=progress) for place, progress in enumerate((16, 15, 16, 30))]
+    strategy._progress = 10
+    assert [one.best for one in strategy._fertile()] == [5.0, 3.0, 2.0]
+    strategy._progress = 9
+    assert [one.best for one in strategy._fertile()] == [5.0, 4.0]
+
+
+def test_with_many_inputs_there_are_species_too() -> None:
+    """Of digits: 650 links at first, all of them small."""
+    space = Genomes.for_task(TaskInfo("digits", "image-classification", (1, 8, 8), 10, 1000))
+    strategy = Neat(space, SCORE, population_size=30, add_node=0.2, add_link=0.2)
+    simulate(strategy, links, 30)
+    assert len(strategy.species) == 1  # founders differ in weights alone, those of exclusive or are one species too
+    simulate(strategy, links, 90)
+    assert 3 <= len(strategy.species) <= 20
+
+
+def test_the_defaults_are_the_papers() -> None:
+    """Section 4.1."""
+    defaults = {name: p.default for name, p in signature(Neat).parameters.items() if p.kind == p.KEYWORD_ONLY}
+    assert defaults.pop("survivors") == 0.4  # of which the paper says nothing
+    assert defaults == {
+        "seed": 0,
+        "population_size": 150,
+        "excess": 1.0,
+        "disjoint": 1.0,
+        "difference": 0.4,
+        "threshold": 3.0,
+        "stagnation": 15,
+        "cloned": 0.25,
+        "interspecies": 0.001,
+        "reweighed": 0.8,
+        "renewed": 0.1,
+        "add_node": 0.03,
+        "add_link": 0.05,
+        "disabled": 0.75,
+    }
+
+
+class Watched:
+    """A space that notes what it is asked for."""
+
+    def __init__(self) -> None:
+        self.asked: dict[str, list[tuple[Any, ...]]] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        def noted(*given: Any) -> Any:
+            self.asked.setdefault(name, []).append(given)
+            return getattr(SPACE, name)(*given)
+
+        return noted
+
+
+def bred(**options: Any) -> tuple[Neat, dict[str, list[tuple[Any, ...]]]]:
+    """One generation of 600 from founders, and what was asked of the space for it."""
+    strategy, watched = Neat(SPACE, SCORE, population_size=600, **options), Watched()
+    strategy._genetic = watched
+    simulate(strategy, lambda genome, _: 10.0 + genome["links"][0][3], 600)
+    return strategy, watched.asked
+
+
+def test_the_shares_of_clones_of_new_structure_and_of_new_weights() -> None:
+    """One child in four has one parent; 3 % get a node, 5 % of the others a link, 80 % of the rest other weights."""
+    strategy, asked = bred()
+    assert len(strategy.species) == 1
+    children = 600 - 1  # besides the champion
+    assert len(asked["mate"]) / children == pytest.approx(0.75, abs=0.04)
+    assert len(asked["add_node"]) / children == pytest.approx(0.03, abs=0.015)
+    assert len(asked["add_link"]) / children == pytest.approx(0.97 * 0.05, abs=0.02)
+    assert len(asked["reweigh"]) / children == pytest.approx(0.97 * 0.95 * 0.8, abs=0.04)
+    assert {given[2] for given in asked["reweigh"]} == {0.1}
+    assert {given[3] for given in asked["mate"]} == {0.75}
+
+
+@pytest.mark.parametrize(("interspecies", "share"), [(0.0, 0.0), (0.001, 0.0), (0.3, 0.3), (1.0, 1.0)])
+def test_a_second_parent_of_another_species_is_its_best(interspecies: float, share: float) -> None:
+    strategy, asked = bred(interspecies=interspecies, threshold=0.8)
+    home = {str(genome.spec): place for place, one in enumerate(strategy.species) for genome in one.members}
+    assert len(strategy.species) > 1
+    foreign = [pair for pair in asked["mate"] if home[str(pair[0])] != home[str(pair[1])]]
+    assert len(foreign) / len(asked["mate"]) == pytest.approx(share, abs=0.06 if share == 0.3 else 0.006)
+    best = [one.members[0].spec for one in strategy.species]
+    assert all(a in best or b in best for a, b, *_ in foreign)
 
 
 def test_a_generation_in_which_everything_fails_is_followed_by_a_new_beginning() -> None:

@@ -157,6 +157,13 @@ class CallsAChildRandom(Greedy):
         return replace(proposal, is_random=True)
 
 
+class CallsAChildAStart(Greedy):
+    def propose(self, rng: random.Random) -> Proposal | None:
+        proposal = super().propose(rng)
+        assert proposal is not None
+        return replace(proposal, is_start=proposal.parent is not None)
+
+
 class RefusesForeignTrials(Greedy):
     def learn(self, trial: Trial) -> None:
         assert trial.id < 1000, "this trial is not mine"
@@ -182,6 +189,7 @@ class RefusesForeignTrials(Greedy):
         (ResumesWithoutMoreEpochs, "without more epochs"),
         (ResumesNothing, "resumes without a parent"),
         (CallsAChildRandom, "calls a proposal with a parent a uniform draw"),
+        (CallsAChildAStart, "calls a proposal with a parent, or a uniform draw, a start"),
         (RefusesForeignTrials, "this trial is not mine"),
     ],
 )

@@ -61,7 +61,7 @@ def replay(
                 key=space.key(architecture),
                 fidelity=proposal.fidelity or top,
                 seed=seed + next_id,
-                origin="random" if proposal.is_random else "strategy",
+                origin=proposal.origin,
                 parent=proposal.parent,
                 resume=proposal.resume,
                 inherit=proposal.inherit,

@@ -58,9 +58,9 @@ class Fidelity:
         return asdict(self)
 
 
-Origin: TypeAlias = Literal["strategy", "random", "baseline", "final"]
-"""Who proposed a trial: the strategy; the strategy, by a uniform draw that looked at no score; the interleaved random baseline, which
-the strategy is not told of; the final step, which retrains the best."""
+Origin: TypeAlias = Literal["strategy", "random", "start", "baseline", "final"]
+"""Who proposed a trial: the strategy; the strategy, by a uniform draw that looked at no score; the strategy, as what it begins with, by no uniform
+draw but without a look at any score; the interleaved random baseline, which the strategy is not told of; the final step, which retrains the best."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,7 @@ class Proposal:
         inherit: begin with the parent's weights wherever name and shape agree (another architecture, a new training). The parent is one that
             `Strategy.inheritable` gives.
         is_random: drawn uniformly from the space, without looking at any score.
+        is_start: what the strategy begins with, such as the smallest networks: no score was looked at, but it is no uniform draw.
     """
 
     architecture: Architecture
@@ -83,6 +84,12 @@ class Proposal:
     resume: bool = False
     is_random: bool = False
     inherit: bool = False
+    is_start: bool = False
+
+    @property
+    def origin(self) -> Origin:
+        """Of the strategy's trial that it becomes."""
+        return "random" if self.is_random else "start" if self.is_start else "strategy"
 
 
 @dataclass

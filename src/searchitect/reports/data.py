@@ -76,7 +76,7 @@ def goals_of(data: ReportData) -> list[Goal]:
 
 def is_search(trial: Trial) -> bool:
     """Whether the trial is part of the search, not of the random baseline nor of the final step."""
-    return trial.origin in ("strategy", "random")
+    return trial.origin not in ("baseline", "final")
 
 
 def score_of(trial: Trial, goal: Goal) -> float | None:

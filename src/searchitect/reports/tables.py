@@ -20,7 +20,13 @@ from searchitect.reports.formatting import (
 MOST_ROWS: Final = 500
 MOST_FAILURES: Final = 200
 
-_ORIGINS: Final = {"strategy": "strategy", "random": "random draw", "baseline": "baseline", "final": "final training"}
+_ORIGINS: Final = {
+    "strategy": "strategy",
+    "random": "random draw",
+    "start": "start",
+    "baseline": "baseline",
+    "final": "final training",
+}
 
 
 def best_trial(trials: Iterable[Trial], goal: Goal) -> Trial | None:

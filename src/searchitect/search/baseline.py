@@ -19,6 +19,7 @@ def compare_with_random(
 
     Random draws are the interleaved baseline and the strategy's own first, uniform ones. From m of them, the expected best of n <= m is
     unbiased (order statistics). The search's own n first architectures give its best of n. So both sides stop at the same n.
+    What a strategy begins with by no uniform draw counts as its own, but as chosen by no score.
 
     Args:
         trials: of the run.
@@ -70,10 +71,14 @@ def compare_with_random(
         f"After {n} architectures each, {_how(fidelity, is_shared, is_trained)}, {own_name} had reached {objective.metric} {sign * reached:.4f} on validation data; "
         f"random search is expected to reach {sign * expected:.4f} (95 % interval {shown_low:.4f} to {shown_high:.4f}): {verdict}."
     )
-    if guided == 0:
-        sentence += " None of these architectures was chosen by score yet."
-    # both sides share the strategy's own random draws, and a best is one lucky number: the medians tell more
     chosen = [sign * _value(t, objective, worst) for t in own if t.origin == "strategy"]
+    if guided == 0:
+        sentence += (
+            f" None of the first {n} was chosen by score."
+            if chosen
+            else " None of these architectures was chosen by score yet."
+        )
+    # both sides share the strategy's own random draws, and a best is one lucky number: the medians tell more
     medians = None
     if len(chosen) >= LEAST_DRAWS:
         medians = {"chosen": statistics.median(chosen), "random": sign * statistics.median(random_values), "n": len(chosen)}

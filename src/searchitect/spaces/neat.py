@@ -28,6 +28,10 @@ _TRIES: Final = 20
 """Pairs of nodes that are looked at for a new link, as in the authors' code."""
 _SMALL: Final = 20
 """Genes below which a distance is not divided by their number."""
+_REACH: Final = 2.5
+"""Of new weights with up to 8 inputs. Differences of weights are told in its measure: the paper's coefficients and threshold are of exclusive or."""
+_MINIMAL: Final = 3
+"""Links of the minimal genome there. Larger minimal genomes count as so many: all genomes have them, so that they tell nothing of the structure."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class Neat(Space):
 
     inputs: int = 2
     outputs: int = 1
-    reach: float = 2.5
+    reach: float = _REACH
     step: float = 2.5
     mutations: int = 8
 
@@ -71,7 +75,9 @@ class Neat(Space):
         inputs = prod(task.input_shape)
         share = min(1.0, 8 / inputs)
         outputs = 1 if task.outputs == 2 else task.outputs
-        return cls(inputs=inputs, outputs=outputs, reach=round(2.5 * share**0.5, 3), step=round(max(0.01, 2.5 * share**1.5), 3))
+        return cls(
+            inputs=inputs, outputs=outputs, reach=round(_REACH * share**0.5, 3), step=round(max(0.01, 2.5 * share**1.5), 3)
+        )
 
     def describe(self, choose: Chooser) -> Any:
         """How many structural mutations, and the number in [0, 1) that all else is drawn from."""
@@ -172,17 +178,18 @@ class Neat(Space):
     def distance(self, a: Genome, b: Genome, excess: float, disjoint: float, weights: float) -> float:
         """Compatibility (equation 1): excess * E / N + disjoint * D / N + weights * mean difference of the weights of matching links.
 
-        N is the number of links of the larger genome, and 1 where that is below 20.
+        N is the number of links of the larger genome, of which those that the minimal genome has above 3 are not counted; 1 where that is
+        below 20. Differences are divided by the `reach` of weights and multiplied by the usual one, 2.5.
         """
         first, second = ({link[NUMBER]: link[WEIGHT] for link in genome["links"]} for genome in (a, b))
         matching = first.keys() & second.keys()
         shorter = min(max(first), max(second))
         odd = first.keys() ^ second.keys()
         beyond = sum(number > shorter for number in odd)
-        larger = max(len(first), len(second))
+        larger = max(len(first), len(second)) - max(0, (self.inputs + 1) * self.outputs - _MINIMAL)
         size = larger if larger >= _SMALL else 1
         differences: list[float] = [abs(first[number] - second[number]) for number in matching]
-        difference = sum(differences) / max(1, len(matching))
+        difference = sum(differences) / max(1, len(matching)) * (_REACH / self.reach)
         found: float = (excess * beyond + disjoint * (len(odd) - beyond)) / size + weights * difference
         return found
 

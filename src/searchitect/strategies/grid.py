@@ -57,7 +57,7 @@ class Grid(Strategy):
             key = self.space.key(architecture)
             if not self._seen.knows(key):
                 self._seen.add(key)
-                return Proposal(architecture)
+                return Proposal(architecture, is_start=True)  # no score is ever looked at
         return None
 
     def learn(self, trial: Trial) -> None:

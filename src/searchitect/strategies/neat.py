@@ -161,7 +161,7 @@ class Neat(Strategy):
             return None
         member.is_open = False
         self._handed[member.architecture] += 1
-        return Proposal(member.architecture, parent=member.parent)
+        return Proposal(member.architecture, parent=member.parent, is_start=member.parent is None)
 
     def adopt(self, trial: Trial) -> None:
         """It was proposed before the interruption."""

@@ -120,7 +120,7 @@ class Progressive(Strategy):
         for key, architecture in level.beam.items():
             if not self._seen.knows(key):
                 self._seen.add(key)
-                return Proposal(architecture)
+                return Proposal(architecture, is_start=level.number == 1)
         if level.beam:
             return None
         return self._seen.propose(None, rng)

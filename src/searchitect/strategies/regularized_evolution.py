@@ -100,7 +100,8 @@ class RegularizedEvolution(Strategy):
         if len(self._population) >= self.population_size:
             child = self._child(rng)
         else:
-            child = Proposal(self.space.first(rng)) if self.from_start else None
+            starts = self.from_start and hasattr(self.space, "start")  # otherwise `first` is a draw like the others
+            child = Proposal(self.space.first(rng), is_start=True) if starts else None
         return self._seen.propose(child, rng)
 
     def learn(self, trial: Trial) -> None:

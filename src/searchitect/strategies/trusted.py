@@ -204,7 +204,7 @@ def tell_of(inner: Strategy, proposal: Proposal) -> None:
             key=inner.space.key(proposal.architecture),
             fidelity=cast(Fidelity, proposal.fidelity),  # None: as in any proposal that leaves it to the search
             seed=0,
-            origin="random" if proposal.is_random else "strategy",
+            origin=proposal.origin,
             parent=proposal.parent,
         )
     )

@@ -61,7 +61,7 @@ def open_trial(strategy: Strategy, proposal: Proposal, trial_id: int) -> Trial:
         key=strategy.space.key(proposal.architecture),
         fidelity=proposal.fidelity or Fidelity(1),
         seed=trial_id,
-        origin="random" if proposal.is_random else "strategy",
+        origin=proposal.origin,
         parent=proposal.parent,
         resume=proposal.resume,
         inherit=proposal.inherit,

@@ -131,6 +131,9 @@ def _check_proposal(strategy: Strategy, proposal: Proposal, known: dict[int, Tri
         assert parent.architecture == architecture, f"{name} resumes another architecture than that of its parent"
         assert proposal.fidelity.epochs > parent.fidelity.epochs, f"{name} resumes without more epochs than its parent had"
     assert not (proposal.is_random and proposal.parent is not None), f"{name} calls a proposal with a parent a uniform draw"
+    assert not (proposal.is_start and (proposal.is_random or proposal.parent is not None)), (
+        f"{name} calls a proposal with a parent, or a uniform draw, a start"
+    )
 
 
 def _check_seeds(make: MakeStrategy, space: Space, trials: int, run: _Run) -> None:
