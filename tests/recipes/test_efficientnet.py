@@ -1,11 +1,12 @@
 """EfficientNet: how networks grow, and what they are paid."""
 
 import random
+from typing import Any
 
 import pytest
 import torch
 
-from searchitect.core import Architecture, Objective, TaskInfo
+from searchitect.core import Architecture, Objective, SettingError, TaskInfo
 from searchitect.costs import count_macs, count_params
 from searchitect.networks import build
 from searchitect.recipes.efficientnet import space
@@ -74,9 +75,28 @@ def test_a_network_is_paid_by_the_target_of_its_phi() -> None:
     assert paid(2, 2e6) == pytest.approx(0.8 * 0.5**-0.07)
 
 
-def test_the_target_is_the_median_of_the_first_ten_base_networks_unless_it_is_given() -> None:
-    reward = recipe_of("efficientnet").make({}).reward
-    assert reward is not None
-    for number in range(10):
-        reward(trial_of(SPACE, grown(1, 0), accuracy=0.5, macs=1e6 * (1 + number // 5)), Objective("accuracy", "max"))
-    assert reward(trial_of(SPACE, grown(1, 0), accuracy=0.5, macs=1.5e6), Objective("accuracy", "max")) == pytest.approx(0.5)
+def test_the_target_is_that_of_the_first_network_unless_it_is_given() -> None:
+    """Any other target moves all rewards by one factor, so that none of them is made of a target of its own."""
+    first, given = (recipe_of("efficientnet").make(options).reward for options in ({}, {"target": 7e5}))
+    assert first is not None
+    assert given is not None
+    accuracy = Objective("accuracy", "max")
+    trials = [trial_of(SPACE, grown(number, number % 3), accuracy=0.5, macs=1e6 * (1 + number)) for number in range(12)]
+    found = [first(trial, accuracy) for trial in trials]
+    assert found[0] == 0.5
+    assert [first(trial, accuracy) for trial in trials] == found  # the same again, when the highest is looked for
+    ratios = [one / other for one, other in zip(found, (given(trial, accuracy) for trial in trials), strict=True)]
+    assert ratios == pytest.approx([(7e5 / 1e6) ** -0.07] * 12)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"minibatch": 0}, "minibatch of the recipe 'efficientnet' must be at least 1, got 0"),
+        ({"target": -1.0}, "target of the recipe 'efficientnet' must be above 0 multiply-adds, or 0, .* got -1"),
+        ({"w": 0.07}, "w of the recipe 'efficientnet' must be at most 0, got 0.07"),
+    ],
+)
+def test_a_setting_outside_its_range_is_refused(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingError, match=message):
+        recipe_of("efficientnet").make(given)

@@ -35,7 +35,10 @@ def reward_of(**given: Any) -> Reward:
 
 
 def paid(trials: Sequence[Trial], **given: Any) -> list[float]:
+    """In the order of ending, by which they are numbered."""
     reward = reward_of(**given)
+    for number, trial in enumerate(trials):
+        trial.id = number
     return [reward(trial, ACCURACY) for trial in trials]
 
 
@@ -81,7 +84,8 @@ def test_another_cost_is_an_objective_of_the_search_and_what_is_rewarded() -> No
     assert recipe_of("monas").make({}).minimize == ("macs",)
     trials = [measured(0.5, 100.0, energy=energy) for energy in (8.0, 2.0)]
     assert paid(trials, cost="energy", alpha=0.0) == [-1.0, -0.25]
-    with pytest.raises(SettingError, match="needs the cost 'energy' of each network: add --minimize energy"):
+    assert made.costs == ("energy",)  # measured also where it is no objective
+    with pytest.raises(SettingError, match="needs the energy of each network, which was not measured of trial 0"):
         paid([measured(0.5, 1.0)], cost="energy")
 
 
@@ -90,13 +94,32 @@ def test_another_cost_is_an_objective_of_the_search_and_what_is_rewarded() -> No
     [
         ({"reward": "both"}, "reward of the recipe 'monas' must be one of mixed, cost-limit, accuracy-limit, got 'both'"),
         ({"cost": "watts"}, "cost of the recipe 'monas' must be one of params, .*, energy, power, got 'watts'"),
-        ({"alpha": 1.5}, r"alpha .* must lie in \[0, 1\] .* got 1.5"),
-        ({"limit": -1.0}, "limit be at least 0, got .* -1"),
+        ({"alpha": 1.5}, r"alpha of the recipe 'monas' must lie in \[0, 1\], got 1.5"),
+        ({"reward": "cost-limit", "limit": -1.0}, "limit of the recipe 'monas' must be at least 0, got -1"),
+        ({"reward": "accuracy-limit", "least": 97.0}, r"least of the recipe 'monas' must lie in \[0, 1\], got 97"),
+        ({"reward": "accuracy-limit", "least": -3.0}, r"least .* must lie in \[0, 1\], got -3"),
+        ({"limit": 5.0}, "limit of the recipe 'monas' is of reward=cost-limit, which is mixed here: leave limit out"),
+        ({"reward": "cost-limit", "least": 0.9}, "least .* is of reward=accuracy-limit, which is cost-limit here"),
+        ({"reward": "accuracy-limit", "alpha": 0.5}, "alpha .* is of reward=mixed, which is accuracy-limit here"),
+        ({"children": 0}, "children of the recipe 'monas' must be at least 1, got 0"),
     ],
 )
 def test_a_setting_outside_its_range_is_refused(given: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingError, match=message):
         recipe_of("monas").make(given)
+
+
+def test_the_network_of_the_highest_reward_is_found_by_the_settled_limit() -> None:
+    """The first one met its own median, and is ten times over the limit in the end."""
+    made = recipe_of("monas").make({"reward": "cost-limit"})
+    assert made.reward is not None
+    strategy = Shaped(SPACE, [ACCURACY], inner="random", reward=made.reward)
+    trials = [measured(0.9, 1000.0, 8), *(measured(0.8, 100.0, place % 8) for place in range(59))]
+    for number, trial in enumerate(trials):
+        trial.id = number
+        strategy.tell(trial)
+    assert strategy.leader() == trials[1].architecture
+    assert strategy.notes()[-1] == "The highest reward was 0.8."
 
 
 # --- what the controller makes of them ------------------------------------------------------------------------------------

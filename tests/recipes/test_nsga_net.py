@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from searchitect.core import Fidelity, Objective, Strategy, TaskInfo
+from searchitect.core import Fidelity, Objective, SettingError, Strategy, TaskInfo
 from searchitect.metrics.pareto import hypervolume
 from searchitect.spaces.nsga_net import NsgaNet
 from searchitect.strategies import make_strategy
@@ -73,6 +73,22 @@ def test_generations_never_lose_hypervolume() -> None:
         volumes.append(hypervolume([member.individual.values for member in strategy._population], (-0.01, -1.01)))
     assert volumes == sorted(volumes)
     assert volumes[-1] > volumes[0]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"population": 1}, "population of the recipe '{}' must be at least 2, a pair of parents, got 1"),
+        ({"crossover": 1.5}, r"crossover of the recipe '{}' must lie in \[0, 1\], got 1.5"),
+        ({"mutation": -0.1}, r"mutation of the recipe '{}' must lie in \[0, 1\], got -0.1"),
+        ({"exploration": 0}, "exploration of the recipe '{}' must be at least 1, got 0"),
+    ],
+)
+@pytest.mark.parametrize("name", ["nsga-net", "nemo"])
+def test_a_setting_outside_its_range_is_refused_by_its_own_name(name: str, given: dict[str, Any], message: str) -> None:
+    if set(given) <= set(recipe_of(name).settings()):
+        with pytest.raises(SettingError, match=message.format(name)):
+            recipe_of(name).make(given)
 
 
 @pytest.mark.parametrize("preset", ["small", "paper"])

@@ -5,6 +5,7 @@ https://arxiv.org/abs/1806.08198.
 """
 
 from searchitect.recipes.composed import PLAIN, Candidates, ComposedRecipe
+from searchitect.recipes.recipe import check_counts
 from searchitect.spaces.dpp_net import CONVOLUTIONS, NORMS, DppNet
 
 _SMALLEST = len(NORMS) * len(CONVOLUTIONS)
@@ -18,6 +19,7 @@ def dpp_net(*, beam: int = 8, predictor: str = "lstm") -> Candidates:
             predicted accuracy, the counted costs, and the measured ones, which are predicted too.
         predictor: the surrogate: "lstm", the paper's, "mlp-mean", or "lstm+mlp-mean", the mean of both.
     """
+    check_counts("dpp-net", beam=beam)
     options = {"beam": beam, "first": _SMALLEST, "predictor": predictor, "select": "pareto"}
     return Candidates("progressive", options, cycle=_SMALLEST + 3 * beam)
 

@@ -4,12 +4,13 @@ Tan, Le 2019, "EfficientNet: Rethinking Model Scaling for Convolutional Neural N
 """
 
 from dataclasses import replace
-from statistics import median
 
-from searchitect.core import Objective, SettingError, TaskInfo, Trial
+from searchitect.core import Objective, TaskInfo, Trial
 from searchitect.recipes.composed import Candidates, ComposedRecipe
-from searchitect.recipes.rewards import keep_first, times_cost
-from searchitect.spaces.mnasnet import MnasNet
+from searchitect.recipes.mnasnet import TRAINING
+from searchitect.recipes.recipe import check_counts
+from searchitect.recipes.rewards import check_target, cost_of, times_cost
+from searchitect.spaces.mnasnet import MOBILENET_V2, MnasNet
 from searchitect.strategies.compound_scaling import PHI
 
 
@@ -30,25 +31,27 @@ def efficientnet(
     """Sections 3.3 and 4: PPO for accuracy times a power of the multiply-adds, then the grid at phi = 1, then larger phi.
 
     Args:
-        target: T, multiply-adds of the base network; 0: the median of the first ten networks. Scaled networks may have 2^phi times as many.
-        w: exponent of multiply-adds / T.
+        target: T, multiply-adds of the base network; 0: those of the first network, since T moves all rewards by one factor. Scaled
+            networks may have 2^phi times as many.
+        w: exponent of multiply-adds / T, at most 0.
         share: part of the trials that the base network is searched with.
         minibatch: networks of one update of the controller.
         learning_rate: of Adam on the controller's weights.
         entropy: weight of the policy's entropy.
     """
-    if not target >= 0:
-        raise SettingError(f"target of the recipe 'efficientnet' must be at least 0 multiply-adds, got {target}")
-    first: list[float] = []
+    check_counts("efficientnet", minibatch=minibatch)
+    check_target("efficientnet", target, "multiply-adds", w=w)
+    targets = [target] if target else []
 
     def reward(trial: Trial, objective: Objective) -> float:
-        phi, macs = trial.architecture.decisions.get(PHI, 0), trial.metrics["macs"]
-        if not phi:
-            keep_first(first, macs)
-        return times_cost(objective.value(trial.metrics), macs, 2**phi * (target or median(first or [macs / 2**phi])), w, w)
+        phi, macs = trial.architecture.decisions.get(PHI, 0), cost_of(trial, "macs", "efficientnet")
+        if not targets:
+            targets.append(macs / 2**phi)
+        return times_cost(objective.value(trial.metrics), macs, 2**phi * targets[0], w, w)
 
     inner = {"batch": minibatch, "learning_rate": learning_rate, "entropy": entropy}
-    return Candidates("compound-scaling", {"inner": "ppo", "inner_options": inner, "share": share}, reward, cycle=60)
+    options = {"inner": "ppo", "inner_options": inner, "share": share}
+    return Candidates("compound-scaling", options, reward, costs=("macs",), cycle=60)
 
 
 RECIPE = ComposedRecipe(
@@ -60,6 +63,7 @@ RECIPE = ComposedRecipe(
     candidates=efficientnet,
     paper_settings={"epochs": 5.0, "target": 400e6},
     paper_silent=("share", "minibatch", "learning_rate", "entropy"),
-    paper_space={"compound_step": 0.05, "largest_phi": 6},
+    paper_space={**MOBILENET_V2, "compound_step": 0.05, "largest_phi": 6},
+    paper_training={**TRAINING, "drop_path": 0.2},
     paper_trials=8000,
 )

@@ -4,11 +4,13 @@ Hsu, Chang, Liang, Chou, Liu, Chang, Pan, Chen, Wei, Juan 2018, "MONAS: Multi-Ob
 Learning", https://arxiv.org/abs/1806.10332.
 """
 
+import math
 from statistics import median
 
 from searchitect.core import COSTS, Objective, SettingError, Trial
 from searchitect.recipes.composed import Candidates, ComposedRecipe
-from searchitect.recipes.rewards import cheap_and_good, keep_first, mixed, within_cost
+from searchitect.recipes.recipe import check_counts, keywords
+from searchitect.recipes.rewards import cheap_and_good, cost_of, keep_first, mixed, within_cost
 from searchitect.spaces.monas import Monas
 
 REWARDS = ("mixed", "cost-limit", "accuracy-limit")
@@ -34,9 +36,9 @@ def monas(
         reward: "mixed": alpha * accuracy - (1 - alpha) * share of the cost; "cost-limit": the accuracy, 0 where the cost is above
             ``limit``; "accuracy-limit": 1 - share of the cost, 0 where the accuracy is below ``least``.
         cost: "macs", "params", "memory", "latency", "energy" or "power".
-        alpha: weight of the accuracy in the mixed reward.
-        limit: of the cost, in its unit (counts, MB, ms, mJ, W); 0: the median of the first ten networks.
-        least: accuracy; 0: the median of the first ten networks.
+        alpha: weight of the accuracy in the mixed reward, in [0, 1].
+        limit: of the cost, in its unit (counts, MB, ms, mJ, W), in "cost-limit"; 0: the median of the first ten networks.
+        least: accuracy, in [0, 1], in "accuracy-limit"; 0: the median of the first ten networks.
         children: networks of one step of the controller.
         learning_rate: of Adam on the controller's weights.
         baseline_decay: of the moving average of the rewards.
@@ -45,18 +47,23 @@ def monas(
     if reward not in REWARDS or cost not in COSTS:
         name, value, known = ("cost", cost, COSTS) if reward in REWARDS else ("reward", reward, REWARDS)
         raise SettingError(f"{name} of the recipe 'monas' must be one of {', '.join(known)}, got {value!r}")
-    if not 0 <= alpha <= 1 or not limit >= 0:
-        raise SettingError(
-            f"alpha of the recipe 'monas' must lie in [0, 1] and limit be at least 0, got {alpha:g} and {limit:g}"
-        )
-    first: list[tuple[float, float]] = []
+    check_counts("monas", children=children)
+    for own, (setting, number, high) in zip(
+        REWARDS, (("alpha", alpha, 1.0), ("limit", limit, math.inf), ("least", least, 1.0)), strict=True
+    ):
+        if not 0 <= number <= high:
+            within = "be at least 0" if high > 1 else "lie in [0, 1]"
+            raise SettingError(f"{setting} of the recipe 'monas' must {within}, got {number:g}")
+        if own != reward and number != keywords(monas)[setting]:
+            raise SettingError(
+                f"{setting} of the recipe 'monas' is of reward={own}, which is {reward} here: leave {setting} out"
+            )
+    first: dict[int, tuple[float, float]] = {}
 
     def rewarded(trial: Trial, objective: Objective) -> float:
-        if cost not in trial.metrics:
-            raise SettingError(f"the recipe 'monas' needs the cost {cost!r} of each network: add --minimize {cost}")
-        value, taken = objective.value(trial.metrics), trial.metrics[cost]
-        keep_first(first, (value, taken))
-        values, costs = zip(*first, strict=True)
+        value, taken = objective.value(trial.metrics), cost_of(trial, cost, "monas")
+        keep_first(first, trial, (value, taken))
+        values, costs = zip(*first.values(), strict=True)
         share = min(1.0, taken / (max(costs) or 1.0))
         if reward == "mixed":
             return mixed(value, share, alpha)
@@ -65,7 +72,8 @@ def monas(
         return cheap_and_good(value, share, least or median(values))
 
     options = {"batch": children, "learning_rate": learning_rate, "baseline_decay": baseline_decay, "entropy": entropy}
-    return Candidates("reinforce", options, rewarded, cycle=8 * children, minimize=(cost,))
+    is_share = reward == "cost-limit"  # its 0 is to be the worst
+    return Candidates("reinforce", options, rewarded, cycle=8 * children, minimize=(cost,), costs=(cost,), needs_share=is_share)
 
 
 RECIPE = ComposedRecipe(

@@ -5,6 +5,7 @@ AutoML workshop.
 """
 
 from searchitect.recipes.composed import Candidates, ComposedRecipe
+from searchitect.recipes.recipe import check_population
 from searchitect.spaces.nemo import Nemo
 
 
@@ -12,10 +13,11 @@ def nemo(*, population: int = 12, crossover: float = 0.9, mutation: float = 0.25
     """Non-dominated sorting of widths by accuracy and latency, with crossover and mutation.
 
     Args:
-        population: how many survive, and how many children a generation has.
+        population: how many survive, and how many children a generation has, at least 2.
         crossover: probability that a child has two parents, each of whose widths it takes with equal odds.
         mutation: probability of each width to be drawn anew afterwards.
     """
+    check_population("nemo", population, crossover=crossover, mutation=mutation)
     options = {"population_size": population, "crossover_rate": crossover, "mutation_rate": mutation}
     return Candidates("nsga2", options, cycle=2 * population)
 

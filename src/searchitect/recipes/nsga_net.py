@@ -5,6 +5,7 @@ https://arxiv.org/abs/1810.03522.
 """
 
 from searchitect.recipes.composed import PLAIN, Candidates, ComposedRecipe
+from searchitect.recipes.recipe import check_counts, check_population
 from searchitect.spaces.nsga_net import NsgaNet
 
 
@@ -14,12 +15,14 @@ def nsga_net(
     """Section 3: binary tournaments, crossover and bit flips; parents and children compete to survive.
 
     Args:
-        population: how many survive, and how many children a generation has.
+        population: how many survive, and how many children a generation has, at least 2.
         crossover: probability that a child has two parents.
         mutation: probability of each bit to flip afterwards.
         homogeneous: whether a child has no fewer bits set than one of its parents, and no more than the other.
         exploration: generations of such children; later ones are drawn from a Bayesian network over the phases of the population.
     """
+    check_population("nsga-net", population, crossover=crossover, mutation=mutation)
+    check_counts("nsga-net", exploration=exploration)
     options = {
         "population_size": population,
         "crossover_rate": crossover,

@@ -25,6 +25,16 @@ SQUEEZES: Final = (0.0, 0.25)
 """Width of the squeeze-and-excitation, as a share of the channels that enter the layer; 0: there is none."""
 SKIPS: Final = ("pool", "identity", "none")
 """What is added to the output of a layer: its input averaged over 3x3 pixels, its input, or nothing."""
+MOBILENET_V2: Final[Mapping[str, Any]] = {
+    "filters": (16, 24, 32, 64, 96, 160, 320),
+    "repeats": (1, 2, 3, 4, 3, 3, 1),
+    "strides": (1, 2, 2, 2, 1, 2, 1),
+    "stem_filters": 32,
+    "stem_stride": 2,
+    "head": 1280,
+    "divisor": 8,
+}
+"""The base network of both papers, as settings of `MnasNet`, whose defaults they are."""
 _FILTERS: Final = {"0.75": 0.75, "1": 1.0, "1.25": 1.25}
 
 
@@ -54,15 +64,15 @@ class MnasNet(Space):
     paper: ClassVar[str] = "Tan et al. 2019, arXiv:1807.11626"
     tasks: ClassVar[tuple[str, ...]] = ("image-classification",)
 
-    filters: tuple[int, ...] = (16, 24, 32, 64, 96, 160, 320)
-    repeats: tuple[int, ...] = (1, 2, 3, 4, 3, 3, 1)
-    strides: tuple[int, ...] = (1, 2, 2, 2, 1, 2, 1)
-    stem_filters: int = 32
-    stem_stride: int = 2
-    head: int = 1280
+    filters: tuple[int, ...] = MOBILENET_V2["filters"]
+    repeats: tuple[int, ...] = MOBILENET_V2["repeats"]
+    strides: tuple[int, ...] = MOBILENET_V2["strides"]
+    stem_filters: int = MOBILENET_V2["stem_filters"]
+    stem_stride: int = MOBILENET_V2["stem_stride"]
+    head: int = MOBILENET_V2["head"]
     activation: str = "relu"
     dropout: float = 0.2
-    divisor: int = 8
+    divisor: int = MOBILENET_V2["divisor"]
     width: float = 1.0
     depth: float = 1.0
     largest_phi: int = 0

@@ -27,6 +27,8 @@ from searchitect.strategies.inner import inner_strategy, notes_of
 PHI: Final = "phi"
 COMPOUND: Final = "compound"
 _LARGEST: Final = "largest_phi"
+_IN_VAIN: Final = 1000
+"""Base networks in a row that gave no new result, such as all over a limit, after which the best of those before is scaled."""
 
 
 class CompoundScaling(Strategy):
@@ -39,7 +41,8 @@ class CompoundScaling(Strategy):
         inner: what searches the base: a strategy's name, or a strategy for the space with ``largest_phi`` 0.
         inner_options: of ``inner``, where that is a name.
         expected_trials: trials that the whole search will roughly have.
-        share: part of them that the base is searched with, in (0, 1); at least one.
+        share: part of them that the base is searched with, in (0, 1); at least one. Base networks that failed, are over a limit or equal
+            an earlier one do not count.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"sample"})
@@ -74,18 +77,22 @@ class CompoundScaling(Strategy):
         self.grid = list(space.domains(drawn(space, {PHI: 1}, random.Random(0)))[COMPOUND].values())
         self._running: Counter[str] = Counter()  # keys of what runs: of base networks under "", since only their number matters
         self._base_ended = 0
-        self._base: tuple[float, Architecture] | None = None  # the best of the first `base_trials`
+        self._base_judged = 0  # different ones with a result
+        self._in_vain = 0  # the last ones without
+        self._is_settled = False
+        self._base: tuple[float, Architecture] | None = None  # the best until it was settled
         self._grown: dict[str, Architecture] = {}  # the base at phi = 1, by how it grows; empty until the base is settled
         self._scaled: dict[str, float] = {}  # what scaled networks ended with, by key; failures: minus infinity
 
     def propose(self, rng: random.Random) -> Proposal | None:
         """A base network; ``None`` while the base, or the grid, waits for its last results; a scaled network."""
-        if self._base_ended + self._running[""] < self.base_trials:
-            return self._next_base()
-        if self._base_ended < self.base_trials:
+        if not self._is_settled:
+            if self._base_judged + self._running[""] < self.base_trials and (proposal := self._next_base()) is not None:
+                return proposal
+            if self._running[""]:
+                return None
+        if self._base is None:  # all failed, and there are no more
             return None
-        if self._base is None:  # all of them failed
-            return self._next_base()
         base = self._base[1]
         if not self._grown:
             self._grown = {compound: self.scaled(base, compound, 1) for compound in self.grid}
@@ -95,7 +102,10 @@ class CompoundScaling(Strategy):
         values = {compound: self._scaled.get(self.space.key(a)) for compound, a in self._grown.items()}
         if None in values.values():
             return None
-        best = max(self.grid, key=lambda compound: values[compound] or 0.0)
+        found = {compound: value for compound, value in values.items() if value is not None and value > -math.inf}
+        if not found:  # no growth is within the limits
+            return self._next_base()
+        best = max(found, key=found.__getitem__)
         return self._untried(self.scaled(base, best, phi) for phi in self.phis) or self._next_base()
 
     def scaled(self, base: Architecture, compound: str, phi: int) -> Architecture:
@@ -113,9 +123,13 @@ class CompoundScaling(Strategy):
             return
         base = self.base_space.decide(decisions)
         self.inner.tell(replace(trial, architecture=base, key=self.base_space.key(base)))
-        self._base_ended += 1
-        if self._base_ended <= self.base_trials and value > (-math.inf if self._base is None else self._base[0]):
+        if not self._is_settled and value > (-math.inf if self._base is None else self._base[0]):
             self._base = value, base
+        is_new = math.isfinite(value) and trial.twin is None  # an equal one was judged before, at no cost
+        self._base_ended += 1
+        self._base_judged += is_new
+        self._in_vain = 0 if is_new else self._in_vain + 1
+        self._is_settled |= self._base_judged >= self.base_trials or (self._base is not None and self._in_vain >= _IN_VAIN)
 
     def adopt(self, trial: Trial) -> None:
         """Remember what runs, and pass base networks on."""
@@ -127,7 +141,7 @@ class CompoundScaling(Strategy):
 
     def notes(self) -> list[str]:
         """What it did, for the report."""
-        said = f"Compound scaling: {self._base_ended} base networks, {len(self._scaled)} scaled ones of {len(self.grid)} at phi 1 and {len(self.phis)} above."
+        said = f"Compound scaling: {self._base_ended} base networks, {self._base_judged} of them judged, {len(self._scaled)} scaled ones of {len(self.grid)} at phi 1 and {len(self.phis)} above."
         return [*notes_of(self.inner), said]
 
     def _next_base(self) -> Proposal | None:

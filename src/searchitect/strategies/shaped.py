@@ -20,11 +20,16 @@ from searchitect.strategies.inner import inner_strategy, notes_of
 REWARD: Final = Objective("reward", "max")
 
 Reward: TypeAlias = Callable[[Trial, Objective], float]
-"""Made of a complete trial and the leading objective of the run. Not finite: the trial counts as failed."""
+"""Made of a complete trial and the leading objective of the run. Not finite: the trial counts as failed.
+
+It may depend on the trials that it was called with before, such as by a target made of the first ones: in the end it is called with all of
+them again."""
 
 
 class Shaped(Strategy):
     """Tells ``inner`` a reward in the place of the objectives, and ends with the architecture of the highest reward.
+
+    What ``inner`` was told stays; the highest reward is found by what the reward makes of all trials in the end.
 
     Args:
         space: what can be built.
@@ -50,7 +55,7 @@ class Shaped(Strategy):
         super().__init__(space, objectives, seed=seed)
         self.inner = inner_strategy(inner, space, [REWARD], seed, inner_options)
         self.reward = reward
-        self._best: tuple[float, Architecture] | None = None
+        self._judged: list[Trial] = []
 
     def propose(self, rng: random.Random) -> Proposal | None:
         """Whatever ``inner`` proposes."""
@@ -61,10 +66,9 @@ class Shaped(Strategy):
         reward = -math.inf
         if trial.state is TrialState.COMPLETE and math.isfinite(self.values(trial)[0]):
             reward = self.reward(trial, self.objectives[0])
+            self._judged.append(trial)
         if math.isfinite(reward):
             self.inner.tell(replace(trial, metrics={**trial.metrics, REWARD.metric: reward}))
-            if self._best is None or reward > self._best[0]:
-                self._best = reward, trial.architecture
         else:
             state = TrialState.FAILED if trial.state is TrialState.COMPLETE else trial.state
             self.inner.tell(replace(trial, state=state))
@@ -75,7 +79,8 @@ class Shaped(Strategy):
 
     def leader(self) -> Architecture | None:
         """The architecture of the highest reward, the first of equals."""
-        return None if self._best is None else self._best[1]
+        best = self._highest()
+        return None if best is None else best[1]
 
     def inheritable(self) -> Collection[int] | None:
         """Whatever ``inner`` says."""
@@ -83,4 +88,14 @@ class Shaped(Strategy):
 
     def notes(self) -> list[str]:
         """What ``inner`` did, and the highest reward."""
-        return [*notes_of(self.inner), *([] if self._best is None else [f"The highest reward was {self._best[0]:.4g}."])]
+        best = self._highest()
+        return [*notes_of(self.inner), *([] if best is None else [f"The highest reward was {best[0]:.4g}."])]
+
+    def _highest(self) -> tuple[float, Architecture] | None:
+        """The highest reward, all of them made anew: the first ones may have been of a target that was not settled yet."""
+        best: tuple[float, Architecture] | None = None
+        for trial in self._judged:
+            reward = self.reward(trial, self.objectives[0])
+            if math.isfinite(reward) and (best is None or reward > best[0]):
+                best = reward, trial.architecture
+        return best
