@@ -253,7 +253,9 @@ def _compare_in_full(result: Result, setup: Setup, on_status: Callable[[Status],
         estimator=alone,  # beside a search with shared weights, each is trained alone
         prepare=None,
         drawn_finalists=0,
-        notice="",
+        cycle=1,
+        paper_trials=0,
+        notice=None,
     )
     found = run_search(other, on_status or (lambda _: None))
     metric = setup.objectives[0].metric

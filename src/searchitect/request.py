@@ -30,7 +30,7 @@ from searchitect.recipes.composed import EPOCHS, Candidates, ComposedRecipe
 from searchitect.recipes.cost import supernet_cost
 from searchitect.recipes.recipe import Recipe
 from searchitect.recipes.shared_weights import DRAWN, SharedWeightsRecipe
-from searchitect.search.plan import Plan
+from searchitect.search.plan import ETA, Plan, own_trials
 from searchitect.search.setup import Setup, StrategyMaker
 from searchitect.search.supernet import SupernetRun
 from searchitect.strategies.shaped import Reward
@@ -96,6 +96,8 @@ def compose(asked: Request) -> Setup:
     info = task.info if task is not None else None
     if isinstance(recipe, SharedWeightsRecipe):  # the kind of task may ask for other settings
         asked = replace(asked, recipe_options=recipe.given_by(asked.preset, asked.recipe_options or {}, info))
+    if recipe is not None and info is not None and info.kind in recipe.tasks and recipe.own_space(info).name == asked.space:
+        asked = replace(asked, space=None)  # it has the recipe's own settings and sizes
     space = _space(asked, recipe, info)
     final_estimator = None
     if task is not None and _can_build(space):
@@ -109,11 +111,13 @@ def compose(asked: Request) -> Setup:
     if final_estimator is not None and {"energy", "power"} & {
         *(o.metric for o in objectives),
         *(c.metric for c in constraints),
+        *(candidates.costs if candidates is not None else ()),
     }:
         from searchitect.costs import find_meter
 
         find_meter()  # refused now, where nothing counts energy
     template, sets_epochs = _fidelity(asked.fidelity)
+    has_baseline = asked.baseline != "none"
     title = asked.name or "-".join(filter(None, [info.name if info is not None else space.name, asked.recipe]))
     folder = Path(asked.out) if asked.out is not None else Path("runs") / title
     if (folder / "training.json").exists():
@@ -122,7 +126,9 @@ def compose(asked: Request) -> Setup:
         name=title,
         folder=folder,
         space=space,
-        make_strategy=strategy_maker(asked.strategy, asked.strategy_options or {}, template, task, judge.has_fidelities),
+        make_strategy=strategy_maker(
+            asked.strategy, asked.strategy_options or {}, template, task, judge.has_fidelities, has_baseline=has_baseline
+        ),
         strategy_name=_name(asked.strategy),
         estimator=judge,
         final_estimator=final_estimator,
@@ -137,12 +143,13 @@ def compose(asked: Request) -> Setup:
         identity={},
         command="",
         time_limit=asked.time_limit,
-        baseline=asked.baseline != "none",
+        baseline=has_baseline,
+        promotes=_promotes(asked),
     )
     if recipe is not None and info is not None:
         setup = replace(setup, deviation=recipe.deviation(asked.recipe_options or {}, space, info))
     if isinstance(recipe, ComposedRecipe) and candidates is not None:
-        setup = _with_candidates(setup, candidates, recipe.paper_trials if asked.preset == "paper" else 0)
+        setup = _with_candidates(setup, recipe, candidates, asked.preset)
     if isinstance(recipe, SharedWeightsRecipe):
         asked, setup = _with_shared_weights(asked, setup, recipe)
     identity = _identity(asked, setup)
@@ -174,41 +181,58 @@ def _recipe(asked: Request) -> Recipe:
         raise SettingError(
             f"recipe={asked.recipe!r} has a strategy and an estimator of its own: leave strategy and estimator out"
         )
+    if asked.strategy_options:
+        raise SettingError(
+            f"strategy_options={dict(asked.strategy_options)}: the recipe {asked.recipe!r} sets them: give its own settings as recipe_options"
+        )
     if asked.data is None:
         raise SettingError(f"data is missing: the recipe {asked.recipe!r} trains networks on them")
     return found
 
 
 def _as_candidates(asked: Request, recipe: ComposedRecipe, made: Candidates) -> Request:
-    """What a user would ask for to have a recipe's candidates without naming it."""
-    epochs = (asked.recipe_options or {}).get(EPOCHS)
+    """What a user would ask for to have a recipe's candidates without naming it. Epochs of a ``fidelity`` win over the recipe's."""
+    options, fidelity = dict(asked.recipe_options or {}), asked.fidelity
+    first_look, sets_epochs = _fidelity(fidelity)
+    if first_look is not None and sets_epochs:
+        options[EPOCHS] = first_look.epochs
+        recipe.make(options)  # refuses what does not fit the other settings
+    elif options.get(EPOCHS):
+        fidelity = ",".join(filter(None, [f"epochs={options[EPOCHS]:g}", fidelity]))
     minimize = asked.minimize if asked.maximize or asked.minimize else made.minimize or recipe.minimize
     return replace(
         asked,
         strategy=made.strategy,
         strategy_options=made.options,
+        recipe_options=options,
         estimator=recipe.estimator,
         training={**recipe.training(made, asked.preset), **(asked.training or {})},
-        fidelity=asked.fidelity or (f"epochs={epochs:g}" if epochs else None),
+        fidelity=fidelity,
         minimize=minimize,
     )
 
 
-def _with_candidates(setup: Setup, made: Candidates, paper_trials: int) -> Setup:
+def _with_candidates(setup: Setup, recipe: ComposedRecipe, made: Candidates, preset: str) -> Setup:
     """The setup of a recipe whose candidates are judged one by one."""
+    made.check(recipe.name, setup.objectives)
+    unused = made.unused(setup.objectives)
+    paid = " and ".join(dict.fromkeys((setup.objectives[0].metric, *made.costs)))
+    notice = f"the recipe {recipe.name!r} searches by its reward, which is made of {paid}: {' and '.join(unused)} only counts among the results"
     return replace(
         setup,
         make_strategy=setup.make_strategy if made.reward is None else _shaped(setup.make_strategy, made.reward),
         cycle=made.cycle,
         wished_trials=made.wished_trials,
         max_epochs=made.max_epochs,
-        paper_trials=paper_trials,
+        paper_trials=recipe.paper_trials if preset == "paper" else 0,
+        measured=made.costs,
+        notice=(lambda: notice) if unused else None,
     )
 
 
 def _with_shared_weights(asked: Request, setup: Setup, recipe: SharedWeightsRecipe) -> tuple[Request, Setup]:
     """The setup of a recipe that shares weights, and what is asked for with its own names."""
-    from searchitect.oneshot.supernets import check_supernet
+    from searchitect.oneshot.supernets import check_covers, check_supernet
 
     options = asked.recipe_options or {}
     method = recipe.make(options)
@@ -216,10 +240,15 @@ def _with_shared_weights(asked: Request, setup: Setup, recipe: SharedWeightsReci
     supernet = recipe.open_space(setup.space, options, asked.preset if asked.space is None else "small")
     run = SupernetRun(method, supernet, setup.task, setup.folder, asked.seed)
     check_supernet(run.space, setup.task.info)
-    notice = ""
-    if asked.preset == "paper" and not run.is_begun:
+    check_covers(run.space, setup.space)
+    method.check(setup.space, setup.objectives)
+
+    def notice() -> str:
+        if run.is_begun:
+            return ""
         cost = supernet_cost(recipe, options, run.space, setup.task, asked.seed)
-        notice = f"the supernet at the paper's settings takes {cost}; the budget is {setup.budget}"
+        return f"the supernet at the paper's settings takes {cost}; the budget is {setup.budget}"
+
     return replace(asked, strategy=recipe.name, estimator="shared-weights"), replace(
         setup,
         make_strategy=run.make_strategy,
@@ -227,7 +256,8 @@ def _with_shared_weights(asked: Request, setup: Setup, recipe: SharedWeightsReci
         estimator=recipe.estimator(run),
         prepare=run.prepare,
         drawn_finalists=DRAWN,
-        notice=notice,
+        notice=notice if asked.preset == "paper" else None,
+        cycle=method.cycle,
     )
 
 
@@ -375,6 +405,16 @@ def _name(strategy: StrategyLike) -> str:
     return strategy if isinstance(strategy, str) else getattr(strategy, "__name__", type(strategy).__name__)
 
 
+def _promotes(asked: Request) -> float:
+    """One in so many trainings goes on; 0: the strategy trains each once."""
+    from searchitect.strategies import find_strategy, strategy_options
+
+    name = asked.strategy
+    if not isinstance(name, str) or not find_strategy(name).chooses_fidelity or "eta" not in strategy_options(name):
+        return 0.0
+    return float((asked.strategy_options or {}).get("eta", ETA))
+
+
 def _named(options: Mapping[str, Any]) -> dict[str, Any]:
     """The options as JSON data: functions, and strategies inside a strategy, by their names."""
     return {
@@ -393,6 +433,7 @@ def strategy_maker(
     template: Fidelity | None,
     task: Any = None,
     has_fidelities: bool = True,
+    has_baseline: bool = False,
 ) -> StrategyMaker:
     """What makes the strategy, with the suggestions of the plan for what ``options`` leave open."""
     if isinstance(strategy, Strategy):
@@ -409,7 +450,7 @@ def strategy_maker(
         settings = with_suggestions(
             strategy,
             options,
-            expected_trials=plan.expected_trials,
+            expected_trials=own_trials(plan.expected_trials, has_baseline),
             base_epochs=plan.base_epochs if has_fidelities else plan.max_epochs,
             max_epochs=plan.max_epochs,
             eta=plan.eta,

@@ -1,3 +1,5 @@
+import random
+
 import pytest
 
 from searchitect import search
@@ -30,6 +32,30 @@ def test_the_papers_numbers_make_a_method_and_both_spaces(name):
         assert {key: supernet.config()[key] for key in recipe.paper_supernet} == dict(recipe.paper_supernet)
 
 
+@pytest.mark.parametrize("preset", ["small", "paper"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_supernet_holds_all_choices_of_the_networks_that_it_judges(name, preset):
+    recipe = find_recipe(name)
+    if isinstance(recipe, SharedWeightsRecipe):
+        info = IMAGES if "image-classification" in recipe.tasks else TaskInfo("text", recipe.tasks[0], (8,), 30, 100)
+        space = recipe.own_space(info, preset)
+        supernets.check_covers(recipe.open_space(space, recipe.given_by(preset, {}), preset), space)
+
+
+def test_a_search_whose_supernet_lacks_choices_is_refused(tmp_path):
+    with pytest.raises(SpaceError, match=r"the supernet lacks .* choices of the space 'enas-micro'"):
+        search("digits", recipe="enas", preset="paper", space_options={"nodes": 6}, out=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_enas_macro_searches_networks_of_the_supernets_layers():
+    recipe = find_recipe("enas-macro")
+    final = recipe.own_space(IMAGES, "paper")
+    supernet = recipe.open_space(final, {}, "paper")
+    assert (supernet.layers, supernet.channels, supernet.dropout) == (12, 36, 0.1)
+    assert (final.layers, final.channels, final.dropout) == (12, 96, 0.5)
+
+
 def test_given_settings_win_over_the_papers():
     recipe = find_recipe("darts")
     assert recipe.given_by("paper", {"epochs": 3})["epochs"] == 3
@@ -45,6 +71,21 @@ def test_every_setting_is_shown_with_the_papers_value_beside_it(name):
         shown = f"{value:g}" if isinstance(value, float) else str(value)
         assert " ".join(row[2:4]) == "not given" if setting in recipe.paper_silent else row[2] == shown
     assert set(recipe.settings()) <= {line.split()[0] for line in lines}
+
+
+def test_of_the_training_what_each_architecture_decides_is_shown_over_the_usual_one():
+    recipe, lines = find_recipe("large-scale-evolution"), list(describe_recipe("large-scale-evolution"))
+    begin = next(place for place, line in enumerate(lines) if line.startswith("training of candidates"))
+    rows = {row[0]: row[1:] for row in map(str.split, lines[begin:]) if len(row) <= 4}
+    spec = recipe.own_space(IMAGES).first(random.Random(0)).spec
+    assert spec["training"] == {"optimizer": "sgd", "learning_rate": 0.1}
+    assert rows["optimizer"] == ["sgd", "sgd"]
+    assert rows["learning_rate"] == ["0.1", "0.1"]
+    assert rows["batch_size"] == ["128", "50", "*"]  # which none decides
+    assert (
+        "  learning_rate and optimizer are each architecture's own, whatever the preset: here those of the first one" in lines
+    )
+    assert not any("architecture's own" in line for line in describe_recipe("amoebanet"))
 
 
 def test_a_run_says_what_differs_from_the_paper():
@@ -73,6 +114,9 @@ def test_mistakes_are_told_before_any_work(tmp_path, monkeypatch):
         search("digits", recipe="darts", preset="large", out=tmp_path)
     with pytest.raises(SettingError, match="both need a recipe"):
         search("digits", preset="paper", out=tmp_path)
+    for recipe, setting in (("random-ws", "candidates"), ("random-ws", "kept"), ("random-ws", "batches"), ("spos", "parents")):
+        with pytest.raises(SettingError, match=f"{setting} .*must (be at least 1|lie in .*), got 0"):
+            search("digits", recipe=recipe, recipe_options={setting: 0}, out=tmp_path)
     with pytest.raises(SpaceError, match="has no supernet"):
         search("digits", recipe="spos", space="nasbench101", out=tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -98,7 +142,10 @@ def test_on_texts_a_recipe_for_images_trains_as_those_for_texts_do():
     assert given["learning_rate"] == 0.5  # what the user says wins
     assert darts.make(given).schedule.gradient_clip == 0.25
     assert darts.given_by("small", {}, IMAGES) == own.given_by("small", {}, text) == {}
-    assert "optimizer" not in darts.given_by("paper", {}, text)  # the paper's numbers stay the paper's
+    paper = find_recipe("random-ws").given_by(
+        "paper", {}, text
+    )  # the paper's numbers, but for those that texts do not learn with
+    assert (paper["optimizer"], paper["epochs"]) == ("adam", 150)
 
 
 @pytest.mark.parametrize("name", recipe_listing())

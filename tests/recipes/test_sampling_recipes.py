@@ -25,7 +25,7 @@ from tests.oneshot.blocks import Blocks
 from tests.texts import sentences, write_text
 from tests.training.examples import images
 
-RECIPES = ["random-ws", "one-shot", "spos", "enas", "enas-rnn"]
+RECIPES = ["random-ws", "one-shot", "spos", "enas", "enas-macro", "enas-rnn"]
 CELLS = EnasRnn(hidden=8, nodes=2, drop_words=0.0, drop_input=0.0, drop_hidden=0.0, drop_output=0.0)
 ENAS = {"controller_steps": 2, "controller_draws": 2, "candidates": 3}
 OBJECTIVE = [Objective("accuracy", "max")]
@@ -36,6 +36,8 @@ def searched(name: str, folder: Path) -> tuple[Task, Space, dict[str, Any], str]
         return load_task(write_text(folder, sentences(150)), task="words"), CELLS, {"batch_size": 4, **ENAS}, "perplexity"
     if name == "enas":
         return images(), EnasMicro(nodes=1, layers=3, channels=2), {"batch_size": 16, **ENAS}, "accuracy"
+    if name == "enas-macro":
+        return images(), EnasMacro(layers=2, channels=4), {"batch_size": 16, **ENAS}, "accuracy"
     return images(), Blocks(), {"batch_size": 16}, "accuracy"
 
 
@@ -139,3 +141,21 @@ def test_enas_rnn_has_the_controller_of_the_code() -> None:
     assert isinstance(method, Enas)
     policy = method.policy
     assert (policy.temperature, policy.squash, policy.entropy, policy.steps, policy.hidden) == (5.0, 2.5, 1e-3, 100, 64)
+
+
+def test_enas_macro_has_the_numbers_of_the_code() -> None:
+    method = find_recipe("enas-macro").make(dict(find_recipe("enas-macro").paper_settings))
+    assert isinstance(method, Enas)
+    policy, schedule = method.policy, method.schedule
+    assert (policy.learning_rate, policy.squash, policy.temperature, policy.entropy, policy.hidden) == (
+        0.001,
+        1.5,
+        1.0,
+        1e-4,
+        64,
+    )
+    assert (policy.steps, policy.draws, policy.baseline_decay) == (50, 20, 0.99)
+    assert (policy.skip_share, policy.skip_weight, method.count) == (0.4, 0.8, 10)
+    assert (schedule.epochs, schedule.batch_size, schedule.gradient_clip, schedule.train_share) == (310, 128, 5.0, 0.9)
+    assert (schedule.learning_rate, schedule.learning_rate_min, schedule.weight_decay) == (0.05, 0.0005, 2.5e-4)
+    assert (schedule.optimizer, schedule.momentum, schedule.nesterov) == ("sgd", 0.9, True)

@@ -8,6 +8,7 @@ import pytest
 
 from searchitect import Result, Trial, TrialState, load_result, search
 from searchitect.search import final, plan
+from searchitect.search.loop import Status
 from tests.oneshot.blocks import Blocks
 
 RNG = np.random.default_rng(0)
@@ -32,6 +33,23 @@ def run(folder: Path, **more: Any) -> Result:
 
 def finals(result: Result) -> list[Trial]:
     return [t for t in result.trials if t.origin == "final" and not t.resume]
+
+
+def test_what_the_papers_supernet_takes_and_what_the_time_allows_of_it_is_said(tmp_path: Path) -> None:
+    said: list[str] = []
+
+    def watch(status: Status) -> None:
+        said.append(status.note or status.phase)
+        if "(the time allows no more" in said[-1]:
+            raise KeyboardInterrupt
+
+    run(tmp_path, budget="5s", preset="paper", recipe_options={"batch_size": 8, "epochs": 50_000}, on_status=watch)
+    note = next(
+        place for place, text in enumerate(said) if text.startswith("the supernet at the paper's settings takes about ")
+    )
+    assert said[note].endswith("the budget is 5s")
+    assert all("training the supernet" not in text for text in said[:note])
+    assert "50000 were planned" in said[-1]
 
 
 def test_five_random_ones_are_trained_alone_even_where_the_search_drew_none(tmp_path: Path) -> None:

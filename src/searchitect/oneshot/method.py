@@ -76,17 +76,22 @@ class Method(ABC):
     Attributes:
         share: part of a search's time that training the supernet takes; the rest is for judging candidates with its weights.
         closing: part of the training's time that is kept for `finish`.
+        cycle: candidates of one round of what searches afterwards.
         limits: hard ones on costs, which candidates have to meet: a method may learn decisions that keep them. Set before `begin`.
         objectives: of the run: a method may learn decisions that keep its costs small. Set before `begin`.
     """
 
     share: float = 0.75
     closing: float = 0.0
+    cycle: int = 1
     limits: Sequence[Constraint] = ()
     objectives: Sequence[Objective] = ()
 
     def __init__(self, schedule: Schedule) -> None:
         self.schedule = schedule
+
+    def check(self, space: Space, objectives: Sequence[Objective]) -> None:  # noqa: B027
+        """Raise `SettingError` for settings of what searches afterwards, which is made only when the supernet is trained."""
 
     @abstractmethod
     def begin(self, training: SupernetTraining) -> None:

@@ -32,17 +32,28 @@ class PathDropout(Method):
         rate: r, in (0, 1): how likely all paths of a choice are dropped at the end of the training.
         ghost: examples of a batch that share one draw, and one batch normalisation; at least 2.
         share: part of the search's time that training takes.
+        cycle: candidates of one round of the search that follows.
     """
 
     def __init__(
-        self, strategy: StrategyMaker, schedule: Schedule, *, rate: float = 0.05, ghost: int = 32, share: float = 0.7
+        self,
+        strategy: StrategyMaker,
+        schedule: Schedule,
+        *,
+        rate: float = 0.05,
+        ghost: int = 32,
+        share: float = 0.7,
+        cycle: int = 1,
     ) -> None:
         super().__init__(schedule)
         if not 0 < rate < 1:
             raise SettingError(f"dropout must lie in (0, 1), got {rate}; the paper uses 0.05")
         if ghost < 2:
             raise SettingError(f"ghost must be at least 2, got {ghost}: batch normalisation needs two examples")
-        self.strategy, self.rate, self.ghost, self.share = strategy, rate, ghost, share
+        self.strategy, self.rate, self.ghost, self.share, self.cycle = strategy, rate, ghost, share, cycle
+
+    def check(self, space: Space, objectives: Sequence[Objective]) -> None:
+        self.strategy(space, objectives, 0, {})
 
     def begin(self, training: SupernetTraining) -> None:
         self._layers = {path: layers[0] for path, layers in mixed_layers(training.network).items()}

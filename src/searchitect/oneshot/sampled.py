@@ -32,11 +32,17 @@ class Sampled(Method):
         strategy: of the search that follows.
         schedule: of the weights; it learns from all of the training data unless its ``train_share`` says otherwise.
         share: part of the search's time that training takes.
+        cycle: candidates of one round of the search that follows.
     """
 
-    def __init__(self, sampler: Sampler, strategy: StrategyMaker, schedule: Schedule, *, share: float = 0.7) -> None:
+    def __init__(
+        self, sampler: Sampler, strategy: StrategyMaker, schedule: Schedule, *, share: float = 0.7, cycle: int = 1
+    ) -> None:
         super().__init__(schedule)
-        self.sampler, self.strategy, self.share = sampler, strategy, share
+        self.sampler, self.strategy, self.share, self.cycle = sampler, strategy, share, cycle
+
+    def check(self, space: Space, objectives: Sequence[Objective]) -> None:
+        self.strategy(space, objectives, 0, {"steps": 1, "validation_rows": 1})
 
     def begin(self, training: SupernetTraining) -> None:
         self._rng = random.Random()

@@ -222,7 +222,7 @@ _CATALOGUE: Final = {
         "Random search with ASHA",
         2019,
         "images",
-        "16 trainings a cycle",
+        "21 trainings a cycle",
         "random cells, of which the best quarter goes on, again and again",
     ),
     "random-ws": Listed(
@@ -233,7 +233,7 @@ _CATALOGUE: Final = {
         "drawn networks train the supernet; the best of many others is kept",
     ),
     "randwire": Listed(
-        "RandWire", 2019, "images", "5 trainings a cycle, 5 in the paper", "random graphs, of which a few are drawn"
+        "RandWire", 2019, "images", "5 trainings a cycle, 120 in the paper", "random graphs, of which a few are drawn"
     ),
     "snas": Listed(
         "SNAS",

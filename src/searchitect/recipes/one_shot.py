@@ -28,7 +28,7 @@ def one_shot(schedule: Schedule, *, dropout: float = 0.05, ghost: int = 32, cand
     def draws(space: Space, objectives: Sequence[Objective], seed: int, _: Mapping[str, Any]) -> Strategy:
         return TwoStage(space, objectives, seed=seed, candidates=candidates)
 
-    return PathDropout(draws, schedule, rate=dropout, ghost=ghost)
+    return PathDropout(draws, schedule, rate=dropout, ghost=ghost, cycle=candidates)
 
 
 RECIPE = SharedWeightsRecipe(

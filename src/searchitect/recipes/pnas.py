@@ -34,7 +34,7 @@ RECIPE = ComposedRecipe(
     summary="cells grow block by block; a surrogate that learns from the smaller ones chooses which larger ones are trained",
     space=growing_cells,
     candidates=pnas,
-    paper_settings={"epochs": 20.0, "beam": 256, "first": 256},
+    paper_settings={"epochs": 20.0, "beam": 256, "first": 136},
     paper_space={"channels": 24, "cells": 2},
     paper_training={
         **PLAIN,

@@ -17,7 +17,8 @@ def random_asha(*, eta: int = 4, max_epochs: float = 0.0) -> Candidates:
     """
     if not max_epochs >= 0:
         raise SettingError(f"max_epochs of the recipe 'random-asha' must be at least 0, got {max_epochs}")
-    return Candidates("asha", {"inner": "random", "eta": eta}, cycle=eta**2, max_epochs=max_epochs)
+    cycle = eta**2 + eta + 1  # trainings until one has reached the third rung
+    return Candidates("asha", {"inner": "random", "eta": eta}, cycle=cycle, max_epochs=max_epochs)
 
 
 RECIPE = ComposedRecipe(

@@ -7,7 +7,7 @@ Li, Talwalkar 2019, "Random Search and Reproducibility for Neural Architecture S
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from searchitect.core import Objective, Space, Strategy
+from searchitect.core import Objective, SettingError, Space, Strategy
 from searchitect.oneshot.method import Method, Schedule
 from searchitect.oneshot.sampled import Sampled, uniform
 from searchitect.oneshot.two_stage import TwoStage
@@ -28,12 +28,15 @@ def random_ws(schedule: Schedule, *, candidates: int = 200, kept: int = 10, batc
         batches: of the size of a training batch.
     """
 
+    if batches < 1:
+        raise SettingError(f"batches of the recipe 'random-ws' must be at least 1, got {batches}")
+
     def two_looks(space: Space, objectives: Sequence[Objective], seed: int, found: Mapping[str, Any]) -> Strategy:
         share = min(1.0, batches * schedule.batch_size / found["validation_rows"])
         rounds = max(1, found["steps"] // STEPS_OF_A_ROUND)
         return TwoStage(space, objectives, seed=seed, candidates=candidates, kept=kept, rounds=rounds, share=share)
 
-    return Sampled(uniform, two_looks, schedule)
+    return Sampled(uniform, two_looks, schedule, cycle=candidates + kept)
 
 
 RECIPE = SharedWeightsRecipe(
@@ -44,7 +47,7 @@ RECIPE = SharedWeightsRecipe(
     space=cells_for,
     method=random_ws,
     schedule=Schedule(train_share=1.0),
-    paper_settings={"epochs": 150, "train_share": 0.5, "candidates": 1000},
+    paper_settings={"epochs": 150, "candidates": 1000},
     paper_space={"channels": 36, "layers": 20},
     paper_supernet={"channels": 24, "layers": 8},
     normalisation="batch",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from inspect import signature
 from typing import Any
 
-from searchitect.core import Space, SpaceError, TaskInfo, unknown_name
+from searchitect.core import SettingError, Space, SpaceError, TaskInfo, unknown_name
 from searchitect.core.space import check_kind
 
 
@@ -67,16 +67,25 @@ class Recipe(ABC):
         if info.kind not in self.tasks:
             from searchitect.spaces import default_space
 
+            other = default_space(info)
+            way_out = (
+                f"name a space that fits them, such as --space {other.name}"
+                if self.can_search(other)
+                else "choose another recipe"
+            )
             raise SpaceError(
-                f"the recipe {self.name!r} searches networks for {' and '.join(self.tasks)}, the data are for {info.kind}: name a space "
-                f"that fits them, such as --space {default_space(info).name}"
+                f"the recipe {self.name!r} searches networks for {' and '.join(self.tasks)}, the data are for {info.kind}: {way_out}"
             )
         return sized(self.space(info), self.paper_space, preset)
 
+    def can_search(self, space: Space) -> bool:
+        """Whether another space than its own offers what it needs."""
+        return True
+
     def given_by(self, preset: str, given: Mapping[str, Any], info: TaskInfo | None = None) -> dict[str, Any]:
         """The settings that differ from the recipe's own: those that the kind of task or the preset asks for, over them the ``given`` ones."""
-        usual = self.paper_settings if preset == "paper" else self.for_kind(info.kind) if info is not None else {}
-        return {**usual, **given}
+        usual = self.for_kind(info.kind) if info is not None else {}
+        return {**usual, **(self.paper_settings if preset == "paper" else {}), **given}
 
     def for_kind(self, kind: str) -> Mapping[str, Any]:
         """Settings for a kind of task that the recipe's own space is not for, where the usual ones do not fit it."""
@@ -122,6 +131,22 @@ class Recipe(ABC):
 def sized(space: Space, sizes: Mapping[str, Any], preset: str) -> Space:
     """The space with the paper's sizes, where the preset asks for them."""
     return space.with_settings({**space.config(), **sizes}) if preset == "paper" else space
+
+
+def check_counts(recipe: str, **counts: int) -> None:
+    """Raise `SettingError` for a number below 1, by the recipe's own name for it, which what searches may call by another."""
+    for name, value in counts.items():
+        if value < 1:
+            raise SettingError(f"{name} of the recipe {recipe!r} must be at least 1, got {value}")
+
+
+def check_population(recipe: str, population: int, **rates: float) -> None:
+    """Raise `SettingError` for less than a pair of parents, and for probabilities outside [0, 1], by the recipe's own names."""
+    if population < 2:
+        raise SettingError(f"population of the recipe {recipe!r} must be at least 2, a pair of parents, got {population}")
+    for name, value in rates.items():
+        if not 0 <= value <= 1:
+            raise SettingError(f"{name} of the recipe {recipe!r} must lie in [0, 1], got {value:g}: it is a probability")
 
 
 def setting_text(value: Any) -> str:

@@ -48,7 +48,7 @@ def spos(
             mutation_rate=mutation_rate,
         )
 
-    return Sampled(find_sampler(sampler), evolution, schedule)
+    return Sampled(find_sampler(sampler), evolution, schedule, cycle=population_size * generations)
 
 
 RECIPE = SharedWeightsRecipe(

@@ -31,7 +31,7 @@ from searchitect.metrics.pareto import best_first
 from searchitect.search.clock import Clock
 from searchitect.search.executors import Ended, Executor
 from searchitect.search.finalists import finalists
-from searchitect.search.plan import Plan
+from searchitect.search.plan import BASELINE_EVERY, Plan
 from searchitect.search.store import Store
 
 GIVE_UP_AFTER = 3000
@@ -40,8 +40,6 @@ FIRST_PROPOSALS = 100
 """Proposals after which a search whose time is over ends without any judged trial."""
 HEIRS = 4
 """Where weights are inherited, the final step goes on from those of the best: of so many they are kept, parents or not."""
-BASELINE_EVERY = 5
-"""One random trial is interleaved for so many trials of the strategy."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +66,7 @@ class Loop:
         fidelity: fraction of data and resolution of every trial; its epochs are the plan's or the strategy's to set.
         costs_of: architecture, names -> costs that need no training; ``None`` where nothing is built.
         baseline: interleave random trials.
+        measured: costs that are measured of each network besides those of objectives and limits.
         on_status: called a few times a second.
         note: called with a sentence worth keeping in the run's log.
     """
@@ -88,6 +87,7 @@ class Loop:
     task: Any = None
     costs_of: Callable[[Architecture, Sequence[str]], Mapping[str, float]] | None = None
     baseline: bool = True
+    measured: Sequence[str] = ()
     on_status: Callable[[Status], None] = lambda _: None
     note: Callable[[str], None] = lambda _: None
 
@@ -202,7 +202,7 @@ class Loop:
         """Costs of an architecture that need no training, measured once: parameters and multiply-adds always, others as needed."""
         if key not in self._costs and self.costs_of is not None:
             wanted = {"params", "macs"} | {c.metric for c in self.constraints if c.is_cost}
-            wanted |= {o.metric for o in self.objectives if o.metric in COSTS}
+            wanted |= {o.metric for o in self.objectives if o.metric in COSTS} | set(self.measured)
             names = [name for name in COSTS if name in wanted]  # the cheap ones first: latency only of what passes the others
             limited = {c.metric for c in self.constraints}
             found: dict[str, float] = {}
@@ -266,11 +266,11 @@ class Loop:
             rng = random.Random(f"{self.seed}/baseline/{self.next_id()}")
             return self._drawn(self.space.sample(rng)), "baseline"
         proposal = self.strategy.ask()
-        return proposal, "random" if proposal is not None and proposal.is_random else "strategy"
+        return proposal, "strategy" if proposal is None else proposal.origin
 
     def _drawn(self, architecture: Architecture) -> Proposal:
         """A random architecture, judged as the strategy's own are."""
-        fidelity = next((t.fidelity for t in self.trials.values() if t.origin in ("strategy", "random")), None)
+        fidelity = next((t.fidelity for t in self.trials.values() if t.origin not in ("baseline", "final")), None)
         return Proposal(architecture, fidelity, is_random=True)
 
     def _make_trial(self, proposal: Proposal, origin: Origin) -> Trial:

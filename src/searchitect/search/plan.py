@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from searchitect.core import Budget, TaskInfo
@@ -22,10 +23,14 @@ WISHED_TRIALS = 210
 """Architectures that a budget should suffice for, unless the system that searches says otherwise."""
 TRIAL_SECONDS = 0.2
 """What a trial takes besides its epochs: building, saving, passing on."""
+ARCHITECTURE_SECONDS = TRIAL_SECONDS * sum(ETA**-rung for rung in range(RUNGS))
+"""The same of an architecture in 1 + 1/eta + 1/eta^2 trials."""
 LOOK_SECONDS = 0.02
 """What a trial takes where nothing is trained: measuring costs, one look, the record."""
 LOOKS_SHARE = 0.95
 """Part of the time for such trials: the record of thousands takes a while to be written at the end."""
+BASELINE_EVERY = 5
+"""One random architecture is judged for so many of the system's own, where the search has an interleaved baseline."""
 SHORTEST = 0.25
 """Epochs below which a training says too little, however small the budget."""
 
@@ -96,6 +101,24 @@ def usual_epochs(info: TaskInfo) -> float:
     return min(max(600_000 / info.train_rows, 20), 100 if info.is_image else 60)
 
 
+def own_trials(trials: int, has_baseline: bool) -> int:
+    """Of so many, at least 1, those that the system itself proposes, which begins."""
+    return trials - (trials + BASELINE_EVERY - 1) // (BASELINE_EVERY + 1) if has_baseline else trials
+
+
+def architecture_epochs(levels: Sequence[float], eta: float) -> float:
+    """Epochs that an architecture takes where one in ``eta`` goes on from each level (epochs, rising) to the next, resumed.
+
+    An improving search promotes about half as many again, since what was among the best is overtaken later.
+    """
+    return levels[0] + 1.5 * sum((above - below) / eta**rung for rung, (below, above) in enumerate(pairwise(levels), 1))
+
+
+def shortest_epochs() -> float:
+    """Epochs that an architecture takes in the shortest sensible search."""
+    return architecture_epochs([SHORTEST * ETA**rung for rung in range(RUNGS)], ETA)
+
+
 def make_plan(
     budget: Budget,
     info: TaskInfo | None,
@@ -118,24 +141,22 @@ def make_plan(
     """
     full = usual_epochs(info) if info is not None else 1.0
     typical = statistics.median(epoch_seconds) if epoch_seconds else None
-    # n trials at r epochs with promotions of 1/eta, each resumed, cost n r (1 + (RUNGS - 1) (eta - 1) / eta) epochs; an improving search
-    # promotes about half as much again, since what was in the best third is overtaken later
-    per_trial = 1 + 1.5 * (RUNGS - 1) * (ETA - 1) / ETA
     longest = ETA ** (RUNGS - 1)
+    per_trial = shortest_epochs() / SHORTEST
     base = full / longest
     search_seconds = None
     trials = budget.trials
     if budget.seconds is not None:
         search_seconds = max(budget.seconds * (1 - final_share(info)), spent + 0.3 * (budget.seconds - spent))
         if typical is not None:
-            # an architecture takes per_trial * base epochs in 1 + 1/eta + 1/eta^2 trials
             available = (search_seconds - spent) * workers
-            fixed = TRIAL_SECONDS * sum(ETA**-rung for rung in range(RUNGS))
-            base = min(base, max(SHORTEST, (available / (trials or wished_trials) - fixed) / (per_trial * typical)))
-            trials = min(trials or 10**9, max(1, int(available / (fixed + per_trial * base * typical))))
+            base = min(
+                base, max(SHORTEST, (available / (trials or wished_trials) - ARCHITECTURE_SECONDS) / (per_trial * typical))
+            )
+            trials = min(trials or 10**9, max(1, _whole(available / (ARCHITECTURE_SECONDS + per_trial * base * typical))))
     if budget.epochs is not None:
         base = min(base, max(SHORTEST, budget.epochs / per_trial / (trials or wished_trials)))
-        trials = min(trials or 10**9, max(1, int(budget.epochs / per_trial / base)))
+        trials = min(trials or 10**9, max(1, _whole(budget.epochs / per_trial / base)))
     base = _rounded(base)
     if time_limit is None and search_seconds is not None and typical is not None:
         # a quarter of the search, but no first look may run into it
@@ -170,6 +191,11 @@ def without_training(plan: Plan, budget: Budget) -> Plan:
         refit=False,
         most_macs=None,
     )
+
+
+def _whole(count: float) -> int:
+    """Rounded down, but not where only the last bits are missing."""
+    return int(count + 1e-6)
 
 
 def _rounded(epochs: float) -> float:

@@ -24,11 +24,12 @@ from searchitect.search.finalists import draw_more
 from searchitect.search.folder import locked, prepare_folder, write_json
 from searchitect.search.foresight import foresight
 from searchitect.search.loop import Loop, Status, check_estimator_gives
-from searchitect.search.plan import Plan, make_plan, most_macs, without_training
+from searchitect.search.plan import Plan, architecture_epochs, make_plan, most_macs, without_training
 from searchitect.search.probe import RANDOM_ONES, CostsOf, Feasible, cost_measurer, counted, find_feasible, time_networks
 from searchitect.search.record import describe_result, describe_run
 from searchitect.search.setup import Setup
 from searchitect.search.store import Store, open_store
+from searchitect.strategies.rungs import rungs
 
 
 @dataclass
@@ -68,13 +69,17 @@ def _run(setup: Setup, store: Store, on_status: Callable[[Status], None]) -> Fou
     clock = Clock(store.fact("spent") or 0.0)
     sessions = [*(store.fact("sessions") or []), {"began": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "workers": setup.workers}]
     store.remember(sessions=sessions)
-    if setup.notice:
-        on_status(Status("preparing", 0, 0, 0, 0, None, clock.now(), setup.budget.seconds, setup.budget.trials, setup.notice))
     on_status(Status("looking at the space", 0, 0, 0, 0, None, clock.now(), setup.budget.seconds, setup.budget.trials))
+    if setup.notice is not None and (note := setup.notice()):
+        on_status(
+            Status("looking at the space", 0, 0, 0, 0, None, clock.now(), setup.budget.seconds, setup.budget.trials, note)
+        )
     costs_of = _cost_measurer(setup)
     plan = _plan(setup, store, clock, costs_of)
     strategy = setup.make_strategy(setup.space, setup.objectives, setup.seed, plan)
-    for note in foresight(setup, plan):
+    # not before: a folder of a run that could not be planned stays free for other settings
+    store.remember(identity=dict(setup.identity), budget=str(setup.budget), plan=plan.to_json())
+    for note in foresight(setup, plan, clock.now()):
         on_status(
             Status("looking at the space", 0, 0, 0, 0, None, clock.now(), setup.budget.seconds, setup.budget.trials, note)
         )
@@ -99,6 +104,7 @@ def _run(setup: Setup, store: Store, on_status: Callable[[Status], None]) -> Fou
         task=setup.task,
         costs_of=costs_of,
         baseline=setup.baseline,
+        measured=setup.measured,
         on_status=on_status,
         note=lambda text: _log(setup.folder, text),
     )
@@ -140,7 +146,6 @@ def _run(setup: Setup, store: Store, on_status: Callable[[Status], None]) -> Fou
 def _check_same_settings(setup: Setup, store: Store) -> None:
     known, now = store.fact("identity"), dict(setup.identity)
     if known is None:
-        store.remember(identity=now, budget=str(setup.budget))
         return
     for name in sorted(
         {*known, *now}, key=lambda name: (name != "seed", name)
@@ -184,17 +189,19 @@ def _plan(setup: Setup, store: Store, clock: Clock, costs_of: Any) -> Plan:
         if setup.fidelity is not None and setup.sets_epochs:
             epochs = setup.fidelity.epochs
             longest = setup.max_epochs or epochs * plan.eta**2
+            each = architecture_epochs(rungs(epochs, longest, setup.promotes), setup.promotes) if setup.promotes else epochs
             plan = replace(
                 plan,
                 base_epochs=epochs,
                 single_epochs=epochs,
                 max_epochs=longest,
                 final_epochs=max(plan.final_epochs, longest),
-                expected_trials=max(1, round(plan.expected_trials * plan.single_epochs / epochs)),
+                expected_trials=max(
+                    1, min(round(plan.expected_trials * plan.single_epochs / each), setup.budget.trials or 10**9)
+                ),
             )
     if not setup.estimator.trains:
         plan = without_training(plan, setup.budget)
-    store.remember(plan=plan.to_json())
     return plan
 
 

@@ -37,7 +37,10 @@ class Setup:
         wished_trials: among which a budget is divided; fewer are trained longer.
         max_epochs: of the longest training of the search, where ``fidelity`` has the epochs of the first look; 0: nine times these.
         paper_trials: trials of the paper's own search, whose cost is said before it begins; 0: nothing is said.
-        notice: said before the search begins; empty: nothing.
+        notice: says, before the search begins, what training what it relies on takes, or what it makes of the settings; ``None``, or an empty
+            sentence: nothing.
+        promotes: one in so many trainings goes on, to so many times the epochs; 0: each is trained once.
+        measured: costs that are measured of each network besides those of objectives and limits.
     """
 
     name: str
@@ -66,4 +69,6 @@ class Setup:
     wished_trials: int = WISHED_TRIALS
     max_epochs: float = 0.0
     paper_trials: int = 0
-    notice: str = ""
+    notice: Callable[[], str] | None = None
+    promotes: float = 0.0
+    measured: Sequence[str] = ()

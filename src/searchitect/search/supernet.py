@@ -45,7 +45,11 @@ class SupernetRun:
         from searchitect.search.folder import write_json
 
         def on_progress(made: "Progress") -> None:
-            show(f"training the supernet: epoch {made.epoch:.1f}, step {made.step} of {made.steps}, loss {made.loss:.3f}")
+            epochs, planned = made.epoch * made.steps / made.step, self.method.schedule.epochs
+            cut = f" (the time allows no more; {planned:g} were planned)" if epochs < 0.99 * planned else ""
+            show(
+                f"training the supernet: epoch {made.epoch:.1f} of {epochs:.1f}{cut}, step {made.step} of {made.steps}, loss {made.loss:.3f}"
+            )
 
         before = torch.get_num_threads()
         torch.set_num_threads(1)  # small layers gain little from a second one, and lose all where another process wants it too
