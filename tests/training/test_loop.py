@@ -221,7 +221,9 @@ def test_every_option_changes_what_is_trained(name: str) -> None:
 
 
 def test_every_option_is_tried_here_or_elsewhere() -> None:
-    assert {*CHANGES, "keep_best", "restarts", "loader_bytes", "device", "auxiliary", "drop_path"} == set(Recipe().to_json())
+    assert {*CHANGES, "keep_best", "close_looks", "restarts", "loader_bytes", "device", "auxiliary", "drop_path"} == set(
+        Recipe().to_json()
+    )
 
 
 def test_an_unknown_device_is_refused_by_name() -> None:
