@@ -23,9 +23,9 @@ from searchitect.core import (
 CostsOf = Callable[[Architecture, Sequence[str]], Mapping[str, float]]
 RANDOM_ONES = 3
 """Networks that tell how long a typical training takes."""
-COUNT_SECONDS = 1.0
+COUNT_SECONDS = 0.6
 """For counting the multiply-adds of networks before the search: users wait."""
-PROBE_SECONDS = 1.5
+PROBE_SECONDS = 0.8
 """After so many no further network is timed, but for a training's first use of torch."""
 SAMPLES = 24
 DESCENT_SECONDS = 6.0
