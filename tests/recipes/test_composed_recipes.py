@@ -9,18 +9,17 @@ from typing import Any
 
 import pytest
 
-from searchitect import Fidelity, api, search
+from searchitect import Fidelity, search
 from searchitect.core import ConstraintError, Measurement, SettingError, SpaceError, TaskInfo, parse_budget
 from searchitect.estimators.as_built import AsBuilt
 from searchitect.estimators.from_scratch import FromScratch
 from searchitect.search.foresight import foresight
 from searchitect.search.loop import Status
 from searchitect.search.plan import BASELINE_EVERY, Plan, architecture_epochs, make_plan
-from searchitect.search.setup import Setup
 from searchitect.strategies.q_learning import SCHEDULES, QLearning
 from searchitect.strategies.shaped import Shaped
 from searchitect.training import Recipe
-from tests.recipes.composed import NAMES, recipe_of, strategy_of
+from tests.recipes.composed import NAMES, prepared, recipe_of, strategy_of
 from tests.training.examples import images
 
 IMAGES = TaskInfo("images", "image-classification", (3, 16, 16), 10, 100)
@@ -281,27 +280,6 @@ def test_the_cost_of_the_papers_search_is_said_in_hours() -> None:
 def test_the_cost_of_a_search_that_trains_nothing_is_said_in_networks() -> None:
     sentence = "the paper's search, 4,755 networks that are not trained, would take about 0.026 hours here; the budget is 2h"
     assert said("2h", plan(), cycle=1, paper_trials=4755, estimator=AsBuilt()) == [sentence]  # 20 ms each
-
-
-def prepared(monkeypatch: pytest.MonkeyPatch, tmp_path: Any, name: str, **arguments: Any) -> Setup:
-    """What a search would be made of."""
-    caught: list[Setup] = []
-
-    def caught_run(setup: Setup, *_: Any) -> None:
-        caught.append(setup)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(api, "run_search", caught_run)
-    monkeypatch.setattr("searchitect.costs.find_meter", lambda: None)  # as if this machine counted energy
-    task = images()
-    with pytest.raises(KeyboardInterrupt):
-        search(
-            (task.train.x.numpy(), task.train.y.numpy()),
-            recipe=name,
-            out=tmp_path / "run",
-            **{"budget": "40trials", **arguments},
-        )
-    return caught[0]
 
 
 @pytest.mark.parametrize("name", [name for name in PAPERS if recipe_of(name).estimator == "from-scratch"])

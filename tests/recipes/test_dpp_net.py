@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from searchitect import api, search
 from searchitect.core import Objective, TaskInfo
 from searchitect.costs import count_macs, count_params
 from searchitect.metrics.pareto import hypervolume
@@ -18,8 +17,7 @@ from searchitect.strategies import make_strategy
 from searchitect.strategies.growth import level_of
 from searchitect.strategies.progressive import Progressive
 from searchitect.testing import simulate
-from tests.recipes.composed import recipe_of
-from tests.training.examples import images
+from tests.recipes.composed import prepared, recipe_of
 
 OBJECTIVES = [Objective("accuracy", "max"), Objective("params", "min")]
 SPACE = recipe_of("dpp-net").own_space(TaskInfo("digits", "image-classification", (1, 8, 8), 10, 1000))
@@ -68,17 +66,7 @@ def test_the_front_is_larger_than_that_of_as_many_random_cells() -> None:
 @pytest.fixture
 def setup(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Setup:
     """What a search by the recipe is made of."""
-    caught: list[Setup] = []
-
-    def caught_run(setup: Setup, *_: Any) -> None:
-        caught.append(setup)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(api, "run_search", caught_run)
-    task = images()
-    with pytest.raises(KeyboardInterrupt):
-        search((task.train.x.numpy(), task.train.y.numpy()), recipe="dpp-net", budget="40trials", out=tmp_path / "run")
-    return caught[0]
+    return prepared(monkeypatch, tmp_path, "dpp-net")
 
 
 def test_a_search_counts_the_real_networks_before_it_chooses(setup: Setup) -> None:

@@ -8,15 +8,14 @@ from typing import Any
 
 import pytest
 
-from searchitect import api, search
+from searchitect import search
 from searchitect.core import Objective, SettingError, TaskInfo, Trial
 from searchitect.recipes.rewards import times_cost
 from searchitect.search.loop import Loop
-from searchitect.search.setup import Setup
 from searchitect.spaces.mnasnet import MnasNet
 from searchitect.strategies.shaped import Reward, Shaped
 from searchitect.testing import CountOnes
-from tests.recipes.composed import recipe_of
+from tests.recipes.composed import prepared, recipe_of
 from tests.strategies.policies import trial_of
 from tests.training.examples import images
 
@@ -129,21 +128,6 @@ def test_a_setting_outside_its_range_is_refused(given: dict[str, Any], message: 
 
 
 # --- what is measured -----------------------------------------------------------------------------------------------------
-
-
-def prepared(monkeypatch: pytest.MonkeyPatch, folder: Path, name: str, **arguments: Any) -> Setup:
-    """What a search would be made of."""
-    caught: list[Setup] = []
-
-    def caught_run(setup: Setup, *_: Any) -> None:
-        caught.append(setup)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(api, "run_search", caught_run)
-    task = images()
-    with pytest.raises(KeyboardInterrupt):
-        search((task.train.x.numpy(), task.train.y.numpy()), recipe=name, out=folder / "run", budget="40trials", **arguments)
-    return caught[0]
 
 
 def test_the_latency_is_measured_though_the_user_names_other_objectives() -> None:

@@ -69,20 +69,21 @@ def _run(setup: Setup, store: Store, on_status: Callable[[Status], None]) -> Fou
     clock = Clock(store.fact("spent") or 0.0)
     sessions = [*(store.fact("sessions") or []), {"began": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "workers": setup.workers}]
     store.remember(sessions=sessions)
-    on_status(Status("looking at the space", 0, 0, 0, 0, None, clock.now(), setup.budget.seconds, setup.budget.trials))
+
+    def say(note: str = "") -> None:
+        budget = setup.budget
+        on_status(Status("looking at the space", 0, 0, 0, 0, None, clock.now(), budget.seconds, budget.trials, note))
+
+    say()
     if setup.notice is not None and (note := setup.notice()):
-        on_status(
-            Status("looking at the space", 0, 0, 0, 0, None, clock.now(), setup.budget.seconds, setup.budget.trials, note)
-        )
+        say(note)
     costs_of = _cost_measurer(setup)
     plan = _plan(setup, store, clock, costs_of)
     strategy = setup.make_strategy(setup.space, setup.objectives, setup.seed, plan)
     # not before: a folder of a run that could not be planned stays free for other settings
     store.remember(identity=dict(setup.identity), budget=str(setup.budget), plan=plan.to_json())
     for note in foresight(setup, plan, clock.now()):
-        on_status(
-            Status("looking at the space", 0, 0, 0, 0, None, clock.now(), setup.budget.seconds, setup.budget.trials, note)
-        )
+        say(note)
     run = describe_run(setup, plan, strategy, sessions)
     write_json(setup.folder / "run.json", run)
 
