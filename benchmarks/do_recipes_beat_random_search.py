@@ -6,10 +6,15 @@ Both search as a user's command does, with two workers, the final training inclu
 CIFAR-10 is at 16x16 with 8,000 training images (how_good_are_random_cells.py; needs SEARCHITECT_DATA). Random search trains its candidates for as
 many epochs as the recipe does, or, beside one that shares weights, for 5 and 2; NEAT's networks are not trained. Runs are kept in
 runs/do_recipes_beat_random_search: the command goes on where it stopped. ``--summary`` only writes down what is there.
+
+Beside the final networks stands whether the search learned: the median accuracy on validation data of the first and of the second half of what was
+trained, and of all that random search trained, for as many epochs (where a recipe shares weights, its scores are with these, and not to be compared).
 """
 
 import argparse
+import csv
 import statistics
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -133,13 +138,30 @@ def go(data: str, budget: str, names: Sequence[str], seed: int) -> None:
             write_json(file, row)
 
 
+def candidates(out: Path) -> list[float]:
+    """The accuracies on validation data of a run's candidates, in the order in which they were proposed."""
+    with open(out / "trials.csv", newline="", encoding="utf-8") as file:
+        trials = [row for row in csv.DictReader(file) if row["origin"] != "final" and row["state"] == "complete"]
+    return [float(row["accuracy"]) for row in trials if row["accuracy"]]
+
+
+def halves(own: Sequence[Sequence[float]], other: Sequence[Sequence[float]]) -> dict[str, float]:
+    """Medians over seeds of the median candidate: of the first half, of the second half, and of random search."""
+    middles = [(statistics.median(run[: len(run) // 2]), statistics.median(run[len(run) // 2 :])) for run in own]
+    first, second = (statistics.median(pair[half] for pair in middles) for half in (0, 1))
+    random = statistics.median(statistics.median(run) for run in other)
+    return {"first half": round(first, 4), "second half": round(second, 4), "random's candidates": round(random, 4)}
+
+
 def rows(data: str, budget: str, names: Sequence[str]) -> list[dict[str, Any]]:
     """The table of a data set."""
-    table = []
+    csv.field_size_limit(sys.maxsize)  # a specification is one cell
+    folder, table = FOLDER / f"{data}-{budget}", []
     for name in names:
-        found = [read_json(file) for file in sorted((FOLDER / f"{data}-{budget}").glob(f"{name}-[0-9]*.json"))]
-        pairs = [(run["recipe"], run["random"]) for run in found if {"recipe", "random"} <= run.keys()]
-        whole = [(own, other) for own, other in pairs if "test" in own and "test" in other]
+        files = [(file, read_json(file)) for file in sorted(folder.glob(f"{name}-[0-9]*.json"))]
+        done = [(file.stem, run) for file, run in files if all("test" in run.get(way, {}) for way in ("recipe", "random"))]
+        runs = [[candidates(folder / f"{stem}-{way}") for stem, _ in done] for way in ("recipe", "random")]
+        whole = [(run["recipe"], run["random"]) for _, run in done]
         if not whole:
             continue
         own, other = ([pair[side]["test"] for pair in whole] for side in (0, 1))
@@ -154,7 +176,8 @@ def rows(data: str, budget: str, names: Sequence[str]) -> list[dict[str, Any]]:
                 "random search": spread_text(other),
                 "relative improvement, %": f"{gain.value:+.2f} [{gain.low:+.2f}, {gain.high:+.2f}]"
                 if gain
-                else f"{100 * (own[0] - other[0]) / other[0]:+.2f}",
+                else f"{100 * (statistics.median(own) / statistics.median(other) - 1):+.2f}",
+                **halves(*runs),
                 "params": statistics.median(pair[0]["params"] for pair in whole),
                 "random's": statistics.median(pair[1]["params"] for pair in whole),
                 "trials": statistics.median(pair[0]["trials"] for pair in whole),

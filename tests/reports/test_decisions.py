@@ -3,7 +3,7 @@ import random
 import pytest
 
 from searchitect.core import Architecture, Fidelity, Trial, TrialState
-from searchitect.reports.decisions import comparable_trials, decisions_of, importance
+from searchitect.reports.decisions import comparable_trials, decisions_of, decisions_taken, importance
 
 
 def trial(number: int, decisions: dict[str, object], score: float, epochs: float = 3.0) -> Trial:
@@ -107,3 +107,10 @@ def test_many_different_numbers_are_told_in_thirds() -> None:
 def test_an_architecture_without_decisions_is_read_by_the_leaves_of_its_spec() -> None:
     architecture = Architecture({"stem": {"width": 16}, "ops": ["a", "b"]})
     assert decisions_of(architecture) == {"stem/width": 16, "ops/0": "a", "ops/1": "b"}
+
+
+def test_of_very_many_leaves_only_the_first_are_read() -> None:
+    architecture = Architecture({"links": list(range(10_000))})
+    assert list(decisions_of(architecture, 3)) == ["links/0", "links/1", "links/2"]
+    trials = [Trial(n, architecture, architecture.key, Fidelity(1.0), 0) for n in range(3)]
+    assert len(decisions_taken(trials)) == 501

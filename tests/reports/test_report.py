@@ -99,6 +99,17 @@ def test_the_same_run_gives_the_same_report(make_run: Callable[..., ReportData])
     assert render_report(make_run(60)) == render_report(make_run(60))
 
 
+def test_networks_that_list_every_link_have_a_short_report() -> None:
+    trials = make_trials(30)
+    for trial in trials:
+        trial.architecture = Architecture({"links": [[n, trial.id] for n in range(2_000)]})
+    text = render_report(ReportData(make_run_record(), trials, make_result(trials)))
+    assert "Too many decisions to tell: at most 500 can be told apart." in text
+    details = embedded(text)["details"]
+    assert {len(packed) // 2 for packed in details["trials"].values()} == {201}
+    assert "in trials.csv" in details["values"]
+
+
 def test_names_reasons_and_specs_with_markup_are_inert() -> None:
     trials = make_trials(30)
     for trial in trials:

@@ -7,6 +7,7 @@ others.
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +18,9 @@ from searchitect.reports.formatting import format_number, is_number
 
 FEWEST_TRIALS: Final = 12
 """Below this many comparable trials nothing is said."""
+
+MOST_TAKEN: Final = 500
+"""Above this many nothing is said: where a specification lists every link of a network, its leaves are no decisions, and looking at them takes hours."""
 
 _MOST_TRIALS: Final = 600  # a random part of more: the shares no longer move, and the report stays quick
 _FOLDS: Final = 5
@@ -58,15 +62,19 @@ def importance(trials: Iterable[Trial], metric: str, direction: str) -> list[dic
         One dict per decision that varied: ``decision`` (its path), ``share`` (0..1 of what all decisions explain together; all
         0 where they explain nothing), ``best_value`` (text), ``best_mean`` (mean score of the trials that took it), ``values``
         (value, count, mean; best first), ``trials`` (how many were used), ``explained`` (by all
-        decisions together, of the differences in rank between unseen trials, at most 1). Empty where fewer than 12 can be compared.
+        decisions together, of the differences in rank between unseen trials, at most 1). Empty where fewer than 12 can be compared,
+        or more than 500 decisions were taken.
     """
     usable = comparable_trials(trials, metric)
     if len(usable) < FEWEST_TRIALS:
         return []
     if len(usable) > _MOST_TRIALS:
         usable = random.Random(0).sample(usable, _MOST_TRIALS)
+    taken = decisions_taken(usable)
+    if len(taken) > MOST_TAKEN:
+        return []
     rows = [decisions_of(trial.architecture) for trial in usable]
-    paths = [path for path in dict.fromkeys(path for row in rows for path in row) if _varies(rows, path)]
+    paths = [path for path in taken if _varies(rows, path)]
     if not paths:
         return []
     scores = np.array([trial.metrics[metric] for trial in usable], dtype=np.float64)
@@ -90,9 +98,19 @@ def importance(trials: Iterable[Trial], metric: str, direction: str) -> list[dic
     return sorted(found, key=lambda entry: -float(str(entry["share"])))
 
 
-def decisions_of(architecture: Architecture) -> Mapping[str, Any]:
-    """The recorded decisions by path; for an architecture without them, the leaves of its spec."""
-    return architecture.decisions or dict(_leaves(architecture.spec, ""))
+def decisions_of(architecture: Architecture, most: int | None = None) -> Mapping[str, Any]:
+    """The recorded decisions by path, at most `most` of them; for an architecture without them, the leaves of its spec."""
+    return dict(islice(architecture.decisions.items() or _leaves(architecture.spec, ""), most))
+
+
+def decisions_taken(trials: Iterable[Trial]) -> list[str]:
+    """The paths of the decisions that the trials took, in the order in which they first appear; where there are more than 500, some of them."""
+    taken: dict[str, None] = {}
+    for trial in trials:
+        taken |= dict.fromkeys(decisions_of(trial.architecture, MOST_TAKEN + 1))
+        if len(taken) > MOST_TAKEN:
+            break
+    return list(taken)
 
 
 def _leaves(spec: Any, path: str) -> Iterable[tuple[str, Any]]:

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from searchitect.core import RunError, Trial
 from searchitect.reports import charts, tables
 from searchitect.reports.data import Goal, ReportData, get, goals_of
-from searchitect.reports.decisions import FEWEST_TRIALS, comparable_trials, importance
+from searchitect.reports.decisions import FEWEST_TRIALS, MOST_TAKEN, comparable_trials, decisions_taken, importance
 from searchitect.reports.drawing import draw_cells, draw_network
 from searchitect.reports.formatting import format_seconds, format_setting, format_value, label_of
 from searchitect.reports.style import width_of
@@ -189,12 +189,13 @@ def _importance(data: ReportData, goal: Goal) -> dict[str, Any]:
     """Bars, or a sentence that says why there are none."""
     found = importance(data.trials, goal.metric, goal.direction)
     if not found:
-        count = len(comparable_trials(data.trials, goal.metric))
-        why = (
-            f"Too few trials to tell: {count} can be compared with each other, at least {FEWEST_TRIALS} are needed."
-            if count < FEWEST_TRIALS
-            else "No decision varied among the trials that can be compared."
-        )
+        usable = comparable_trials(data.trials, goal.metric)
+        if len(usable) < FEWEST_TRIALS:
+            why = f"Too few trials to tell: {len(usable)} can be compared with each other, at least {FEWEST_TRIALS} are needed."
+        elif len(decisions_taken(usable)) > MOST_TAKEN:
+            why = f"Too many decisions to tell: at most {MOST_TAKEN} can be told apart."
+        else:
+            why = "No decision varied among the trials that can be compared."
         return {"bars": [], "note": why}
     if not any(entry["share"] for entry in found):
         return {

@@ -1,6 +1,7 @@
 """What the report's text and tables hold, as plain values that the template writes out."""
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any, Final
 
 from searchitect.core import COSTS, METRICS, Trial, TrialState
@@ -19,6 +20,7 @@ from searchitect.reports.formatting import (
 
 MOST_ROWS: Final = 500
 MOST_FAILURES: Final = 200
+_MOST_DETAILS: Final = 200  # decisions of a row: networks that list every link have thousands, which nobody reads here
 
 _ORIGINS: Final = {
     "strategy": "strategy",
@@ -176,7 +178,10 @@ def _packed_details(trials: Sequence[Trial]) -> dict[str, Any]:
     facts: dict[int, list[Any]] = {}
     for trial in trials:
         flat: list[int] = []
-        for path, value in decisions_of(trial.architecture).items():
+        shown = decisions_of(trial.architecture, _MOST_DETAILS + 1)
+        if len(shown) > _MOST_DETAILS:
+            shown = {**dict(islice(shown.items(), _MOST_DETAILS)), "and more": "in trials.csv"}
+        for path, value in shown.items():
             flat.append(paths.setdefault(path, len(paths)))
             flat.append(values.setdefault(format_setting(value), len(values)))
         packed[trial.id] = flat
