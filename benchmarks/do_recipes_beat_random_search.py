@@ -8,7 +8,9 @@ many epochs as the recipe does, or, beside one that shares weights, for 5 and 2;
 runs/do_recipes_beat_random_search: the command goes on where it stopped. ``--summary`` only writes down what is there.
 
 Beside the final networks stands whether the search learned: the median accuracy on validation data of the first and of the second half of what was
-trained, and of all that random search trained, for as many epochs (where a recipe shares weights, its scores are with these, and not to be compared).
+trained, and of all that random search trained, for as many epochs (where a recipe shares weights, its scores are with these, and not to be compared);
+and for how many epochs the winner was trained in the end. A recipe that shares weights trains random networks in its final step too, to tell whether the shared
+weights can be trusted, and so has less time for each. So for these the two winners are trained once more, alone and from scratch, for 30 epochs on digits and 8 on CIFAR-10.
 """
 
 import argparse
@@ -17,6 +19,7 @@ import statistics
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -24,16 +27,22 @@ from how_good_are_random_cells import write_images
 from measuring import save
 
 from searchitect import search
+from searchitect.core import Architecture, Fidelity, Job
+from searchitect.estimators.from_scratch import FromScratch
 from searchitect.metrics.intervals import relative_improvement
 from searchitect.recipes import find_recipe
 from searchitect.recipes.composed import ComposedRecipe
 from searchitect.search.folder import read_json, write_json
+from searchitect.search.run import load_network, test_scores
+from searchitect.spaces import make_space
 from searchitect.tasks import load_task
 
 FOLDER = Path("runs/do_recipes_beat_random_search")
 BUDGETS = {"digits": "5m", "cifar10": "15m"}
 SHORT = {"digits": 5.0, "cifar10": 2.0}
 """Epochs of random search's candidates beside a recipe that shares weights."""
+EQUAL = {"digits": 30.0, "cifar10": 8.0}
+"""Epochs for which the winners of both are trained once more, where a recipe shares weights."""
 RECIPES = [
     "nas-rl",
     "nasnet",
@@ -114,6 +123,20 @@ def at_random(name: str, data: str, budget: str, seed: int, out: Path, epochs: f
     return row_of(found)
 
 
+def alone(data: str, seed: int, out: Path) -> float:
+    """Accuracy on test data of a run's winner, trained from scratch for a fixed number of epochs."""
+    task, epochs = load_task(data_of(data)), EQUAL[data]
+    run, winner = read_json(out / "run.json"), read_json(out / "result.json")["winner"]
+    space = make_space(run["space"]["name"], None, run["space"]["config"])
+    with TemporaryDirectory() as folder:
+        weights = Path(folder) / "weights.safetensors"
+        job = Job(space, Architecture(winner["spec"]), task, Fidelity(epochs), horizon=epochs, seed=seed, save=weights)
+        FromScratch().evaluate(job)
+        network = load_network(space, winner["spec"], task.info, weights)
+    accuracy: float = test_scores(network, task)["metrics"]["accuracy"]
+    return accuracy
+
+
 def go(data: str, budget: str, names: Sequence[str], seed: int) -> None:
     """The runs of one seed that are not there yet."""
     folder = FOLDER / f"{data}-{budget}"
@@ -121,6 +144,7 @@ def go(data: str, budget: str, names: Sequence[str], seed: int) -> None:
     for name in names:
         file = folder / f"{name}-{seed}.json"
         row = read_json(file) if file.exists() else {}
+        is_shared = not isinstance(find_recipe(name), ComposedRecipe)
         for way in ("recipe", "random"):
             if way in row:
                 continue
@@ -129,12 +153,15 @@ def go(data: str, budget: str, names: Sequence[str], seed: int) -> None:
                 if way == "recipe":
                     row[way] = with_recipe(name, data, budget, seed, out)
                 else:
-                    is_shared = not isinstance(find_recipe(name), ComposedRecipe)
                     epochs = SHORT[data] if is_shared else row["recipe"]["epochs"]
                     row[way] = at_random(name, data, budget, seed, out, epochs)
             except Exception as error:  # whatever a system raises: the others go on
                 row[way] = {"error": f"{type(error).__name__}: {error}"}
             print(data, name, seed, way, row[way], flush=True)
+            write_json(file, row)
+        if is_shared and "alone" not in row:
+            row["alone"] = [alone(data, seed, folder / f"{name}-{seed}-{way}") for way in ("recipe", "random")]
+            print(data, name, seed, "alone", row["alone"], flush=True)
             write_json(file, row)
 
 
@@ -142,11 +169,18 @@ def candidates(out: Path) -> list[float]:
     """The accuracies on validation data of a run's candidates, in the order in which they were proposed."""
     with open(out / "trials.csv", newline="", encoding="utf-8") as file:
         trials = [row for row in csv.DictReader(file) if row["origin"] != "final" and row["state"] == "complete"]
-    return [float(row["accuracy"]) for row in trials if row["accuracy"]]
+    return [float(row["accuracy"]) for row in trials if row["accuracy"] and not row["twin"]]  # no score twice
 
 
-def halves(own: Sequence[Sequence[float]], other: Sequence[Sequence[float]]) -> dict[str, float]:
-    """Medians over seeds of the median candidate: of the first half, of the second half, and of random search."""
+def winner_epochs(out: Path) -> float:
+    """Epochs of the winner's last training, for which the retrained ones share what is left of the budget."""
+    return float(read_json(out / "result.json")["winner"].get("epochs") or 0)
+
+
+def halves(own: Sequence[Sequence[float]], other: Sequence[Sequence[float]]) -> dict[str, float | None]:
+    """Medians over seeds of the median candidate: of the first half, of the second half, and of random search; nothing where a run has less than two."""
+    if min(map(len, own)) < 2 or min(map(len, other)) < 1:
+        return {"first half": None, "second half": None, "random's candidates": None}
     middles = [(statistics.median(run[: len(run) // 2]), statistics.median(run[len(run) // 2 :])) for run in own]
     first, second = (statistics.median(pair[half] for pair in middles) for half in (0, 1))
     random = statistics.median(statistics.median(run) for run in other)
@@ -161,6 +195,8 @@ def rows(data: str, budget: str, names: Sequence[str]) -> list[dict[str, Any]]:
         files = [(file, read_json(file)) for file in sorted(folder.glob(f"{name}-[0-9]*.json"))]
         done = [(file.stem, run) for file, run in files if all("test" in run.get(way, {}) for way in ("recipe", "random"))]
         runs = [[candidates(folder / f"{stem}-{way}") for stem, _ in done] for way in ("recipe", "random")]
+        equal = [run["alone"] for _, run in done if "alone" in run]
+        finals = [[winner_epochs(folder / f"{stem}-{way}") for stem, _ in done] for way in ("recipe", "random")]
         whole = [(run["recipe"], run["random"]) for _, run in done]
         if not whole:
             continue
@@ -183,6 +219,10 @@ def rows(data: str, budget: str, names: Sequence[str]) -> list[dict[str, Any]]:
                 "trials": statistics.median(pair[0]["trials"] for pair in whole),
                 "random's trials": statistics.median(pair[1]["trials"] for pair in whole),
                 "epochs": statistics.median(pair[0]["epochs"] for pair in whole),
+                "winner's epochs": statistics.median(finals[0]),
+                "random's winner's": statistics.median(finals[1]),
+                "trained equally long": spread_text([pair[0] for pair in equal]) if equal else None,
+                "random's, equally long": spread_text([pair[1] for pair in equal]) if equal else None,
                 "first trial after, s": statistics.median(pair[0]["first"] for pair in whole),
             }
         )

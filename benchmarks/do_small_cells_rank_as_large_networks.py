@@ -110,7 +110,9 @@ def main() -> None:
         "rank of the best small cell when large": order.index(0) + 1,
         "rows": rows,
     }
-    save("do_small_cells_rank_as_large_networks", "the order of small cells tells the order of large networks", figures)
+    save(
+        "do_small_cells_rank_as_large_networks", "how well the order of small cells tells the order of large networks", figures
+    )
 
 
 if __name__ == "__main__":

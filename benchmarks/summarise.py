@@ -9,7 +9,7 @@ LONGEST = 1500  # letters of a line; what is longer is for programs
 
 
 def shown(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return "–" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def table(rows: list[dict[str, Any]]) -> list[str]:
