@@ -159,7 +159,7 @@ def go(data: str, budget: str, names: Sequence[str], seed: int) -> None:
                 row[way] = {"error": f"{type(error).__name__}: {error}"}
             print(data, name, seed, way, row[way], flush=True)
             write_json(file, row)
-        if is_shared and "alone" not in row:
+        if is_shared and "alone" not in row and all("test" in row[way] for way in ("recipe", "random")):
             row["alone"] = [alone(data, seed, folder / f"{name}-{seed}-{way}") for way in ("recipe", "random")]
             print(data, name, seed, "alone", row["alone"], flush=True)
             write_json(file, row)
