@@ -19,21 +19,19 @@ import statistics
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 from how_good_are_random_cells import write_images
+from how_good_are_the_recipes import alone
 from measuring import save
 
 from searchitect import search
-from searchitect.core import Architecture, Fidelity, Job
-from searchitect.estimators.from_scratch import FromScratch
+from searchitect.core import Architecture
 from searchitect.metrics.intervals import relative_improvement
 from searchitect.recipes import find_recipe
 from searchitect.recipes.composed import ComposedRecipe
 from searchitect.search.folder import read_json, write_json
-from searchitect.search.run import load_network, test_scores
 from searchitect.spaces import make_space
 from searchitect.tasks import load_task
 
@@ -123,18 +121,12 @@ def at_random(name: str, data: str, budget: str, seed: int, out: Path, epochs: f
     return row_of(found)
 
 
-def alone(data: str, seed: int, out: Path) -> float:
+def equally_long(data: str, seed: int, out: Path) -> float:
     """Accuracy on test data of a run's winner, trained from scratch for a fixed number of epochs."""
-    task, epochs = load_task(data_of(data)), EQUAL[data]
     run, winner = read_json(out / "run.json"), read_json(out / "result.json")["winner"]
     space = make_space(run["space"]["name"], None, run["space"]["config"])
-    with TemporaryDirectory() as folder:
-        weights = Path(folder) / "weights.safetensors"
-        job = Job(space, Architecture(winner["spec"]), task, Fidelity(epochs), horizon=epochs, seed=seed, save=weights)
-        FromScratch().evaluate(job)
-        network = load_network(space, winner["spec"], task.info, weights)
-    accuracy: float = test_scores(network, task)["metrics"]["accuracy"]
-    return accuracy
+    weights = out.with_name(f"{out.name}.safetensors")
+    return alone(load_task(data_of(data)), space, Architecture(winner["spec"]), EQUAL[data], seed, weights)["test"]
 
 
 def go(data: str, budget: str, names: Sequence[str], seed: int) -> None:
@@ -160,7 +152,7 @@ def go(data: str, budget: str, names: Sequence[str], seed: int) -> None:
             print(data, name, seed, way, row[way], flush=True)
             write_json(file, row)
         if is_shared and "alone" not in row and all("test" in row[way] for way in ("recipe", "random")):
-            row["alone"] = [alone(data, seed, folder / f"{name}-{seed}-{way}") for way in ("recipe", "random")]
+            row["alone"] = [equally_long(data, seed, folder / f"{name}-{seed}-{way}") for way in ("recipe", "random")]
             print(data, name, seed, "alone", row["alone"], flush=True)
             write_json(file, row)
 

@@ -15,16 +15,15 @@ from typing import Any
 
 import torch
 from how_good_are_random_cells import write_images
+from how_good_are_the_recipes import alone
 from measuring import data_folder, save
 
 from searchitect import search
-from searchitect.core import Architecture, Fidelity, Job, Trial, TrialState
+from searchitect.core import Architecture, Trial, TrialState
 from searchitect.costs import count_params
-from searchitect.estimators.from_scratch import FromScratch
 from searchitect.metrics.ranks import correlation_interval, kendall
 from searchitect.networks import build
 from searchitect.search.folder import read_json, write_json
-from searchitect.search.run import load_network, test_scores
 from searchitect.single import resized
 from searchitect.spaces import make_space
 from searchitect.tasks import load_task
@@ -77,20 +76,15 @@ def large(trial: Trial, place: int, config: dict[str, Any]) -> dict[str, Any]:
     space, spec = resized(
         small, trial.architecture.spec, trial.architecture.decisions, {"channels": TIMES * config["channels"]}
     )
-    weights = FOLDER / f"large-{place}.safetensors"
-    measured = FromScratch().evaluate(
-        Job(space, Architecture(spec), task, Fidelity(EPOCHS), horizon=EPOCHS, seed=place, save=weights)
-    )
-    network = load_network(space, spec, task.info, weights)
+    scores = alone(task, space, Architecture(spec), EPOCHS, place, FOLDER / f"large-{place}.safetensors")
     row = {
         "rank when small": place + 1,
         "validation, small": trial.metrics["accuracy"],
-        "validation, large": measured.metrics["accuracy"],
-        "test, large": test_scores(network, task)["metrics"]["accuracy"],
+        "validation, large": scores["validation"],
+        "test, large": scores["test"],
         "parameters, small": trial.metrics["params"],
         "parameters, large": count_params(build(space, spec, task.info)),
     }
-    weights.unlink()
     write_json(file, row)
     print(row, flush=True)
     return row
