@@ -7,11 +7,12 @@ Li, Talwalkar 2019, "Random Search and Reproducibility for Neural Architecture S
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from searchitect.core import Objective, SettingError, Space, Strategy
+from searchitect.core import Objective, Space, Strategy
 from searchitect.oneshot.method import Method, Schedule
 from searchitect.oneshot.sampled import Sampled, uniform
 from searchitect.oneshot.two_stage import TwoStage
 from searchitect.recipes.cells import cells_for
+from searchitect.recipes.recipe import check_counts
 from searchitect.recipes.shared_weights import SharedWeightsRecipe
 
 STEPS_OF_A_ROUND: Final = 10_000
@@ -28,8 +29,7 @@ def random_ws(schedule: Schedule, *, candidates: int = 200, kept: int = 10, batc
         batches: of the size of a training batch.
     """
 
-    if batches < 1:
-        raise SettingError(f"batches of the recipe 'random-ws' must be at least 1, got {batches}")
+    check_counts("random-ws", batches=batches)
 
     def two_looks(space: Space, objectives: Sequence[Objective], seed: int, found: Mapping[str, Any]) -> Strategy:
         share = min(1.0, batches * schedule.batch_size / found["validation_rows"])
